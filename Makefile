@@ -7,6 +7,7 @@
 #   make test-real  the main job against an R4 server by other hands, in an environment of its own
 #   make bench      measurements, printed as a table
 #   make fixtures   make the fixtures and their golden results anew
+#   make docs       make the pages anew that are made from code
 #   make lock       make requirements/*.lock anew
 
 PYTHON ?= python3
@@ -40,7 +41,7 @@ fi; exit $$code
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-hard test-real bench fixtures lock lint types install install-test
+.PHONY: help demo test test-hard test-real bench docs fixtures lock lint types install install-test
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -97,6 +98,9 @@ test-real: $(VENV)/.test $(VENV_REAL)/.made
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/.test
+	$(BIN)/python -m tests.house.docs
 
 fixtures: $(VENV)/.test
 	$(BIN)/python fixtures/generate.py $(ARGS)

@@ -18,7 +18,8 @@ def kit_path() -> Path:
         if (candidate / "mappings").is_dir():
             return candidate
     raise FileNotFoundError(
-        f"no kit beside {here}: neither _kit/mappings (installed) nor ../mappings (checkout); install fhir-adapter again"
+        f"no kit beside {here}: neither _kit/mappings (installed) nor ../mappings (checkout); "
+        "install fhir-adapter again"
     )
 
 
