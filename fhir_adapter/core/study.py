@@ -1,0 +1,295 @@
+"""The study: its protocol, its hospitals and its settings, as frozen values.
+
+Loading and the reading of files is `fhir_adapter.study`; here stand only the shapes. Unknown keys are errors, and no
+error text repeats a value (`hide_input_in_errors`).
+"""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from fhir_adapter.core.concepts import Concepts
+from fhir_adapter.core.units import Units
+
+FhirVersion = Literal["STU3", "R4", "R4B", "R5"]
+Mode = Literal["search", "bulk", "files", "sheet"]
+
+_SPAN_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _span(written: Any) -> Any:
+    if isinstance(written, str) and written[:-1].isdigit() and written[-1:] in _SPAN_UNITS:
+        return timedelta(**{_SPAN_UNITS[written[-1]]: int(written[:-1])})
+    return written
+
+
+Span = Annotated[timedelta, BeforeValidator(_span)]
+"""A span of time, written `10m`, `6h`, `2d`."""
+
+
+class Config(BaseModel):
+    """A part of the configuration: frozen, closed, and silent about its values in errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+# --- settings.toml -------------------------------------------------------------------------------------------------
+
+
+class Databases(Config):
+    """Where the two databases are: `sqlite:PATH` (relative to the study's working folder) or `env:NAME`."""
+
+    vault: str = "sqlite:data/vault.sqlite"
+    trial: str = "sqlite:data/trial.sqlite"
+
+
+class VaultSettings(Config):
+    """The vault's secret, by reference."""
+
+    secret: str = "file:data/vault.key"
+
+
+class Person(Config):
+    """Somebody who may decide: printed name and role."""
+
+    name: str
+    role: Literal["data manager", "investigator", "adjudicator", "administrator", "mapper", "auditor"]
+
+
+class Settings(Config):
+    """sync/settings.toml."""
+
+    databases: Databases = Databases()
+    vault: VaultSettings = VaultSettings()
+    people: dict[str, Person] = {}
+
+
+# --- hospitals/*.toml ----------------------------------------------------------------------------------------------
+
+
+class Tls(Config):
+    """A client certificate and a private certificate authority, by file."""
+
+    certificate: str | None = None
+    key: str | None = None
+    authority: str | None = None
+
+
+class Auth(Config):
+    """How the hospital knows us; every secret is a reference (`env:`, `file:`, `keyring:`)."""
+
+    kind: Literal["none", "basic", "bearer", "client_secret", "smart_backend"] = "none"
+    client_id: str | None = None
+    username: str | None = None
+    password: str | None = None
+    token: str | None = None
+    client_secret: str | None = None
+    private_key: str | None = None
+    algorithm: Literal["RS384", "ES384"] = "ES384"
+    token_url: str | None = None
+    scope: str = "system/*.read"
+    tls: Tls = Tls()
+
+
+class Cohort(Config):
+    """Who is asked for: exactly one way."""
+
+    research_study: str | None = None
+    group: str | None = None
+    identifiers: str | None = None
+    all: bool = False
+
+
+class Pull(Config):
+    """How and how often the hospital is asked."""
+
+    mode: Mode = "search"
+    path: str | None = None
+    every: str = "6h"
+    quiet_hours: str | None = None
+    overlap: Span = timedelta(minutes=10)
+    max_concurrency: Annotated[int, Field(ge=1, le=16)] = 2
+    rate: str = "10/s"
+    patients_per_question: Annotated[int, Field(ge=1, le=200)] = 20
+    page_size: Annotated[int, Field(ge=1, le=1000)] = 200
+    timeout: Span = timedelta(seconds=60)
+    unfiltered: Literal["check", "refuse"] = "check"
+
+
+class Unavailable(Config):
+    """A declared gap: since when, why, and who signed for it."""
+
+    since: date
+    reason: str
+    signed_by: str
+
+
+class TypeSettings(Config):
+    """What is special about one resource type at this hospital."""
+
+    since_mode: Literal["last_updated", "full_reread", "event_window"] | None = None
+    parameters: dict[str, str] = {}
+    unavailable: Unavailable | None = None
+
+
+class Hospital(Config):
+    """sync/hospitals/NAME.toml: one FHIR base URL, or one folder of files or sheets."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+    name: str
+    base_url: str = ""
+    fhir_version: FhirVersion = "R4"
+    auth: Auth = Auth()
+    cohort: Cohort = Cohort(all=True)
+    pull: Pull = Pull()
+    types: dict[str, TypeSettings] = {}
+    carriers: dict[str, dict[Literal["lesion_role", "lesion_label", "new_lesion", "visit", "onset"], str]] = {}
+    evaluators: dict[str, Literal["investigator", "central 1", "central 2", "adjudicator"]] = {}
+    """Performer reference -> role, for the performers who are not the investigator (endpoints.md §0.2)."""
+
+
+# --- trial.toml ----------------------------------------------------------------------------------------------------
+
+
+class Trial(Config):
+    """The trial's own names: the identifier system of its subject numbers, the drugs and their regimens."""
+
+    id: str = "trial"
+    title: str = ""
+    subject_system: str = ""
+    study_drugs: tuple[str, ...] = ()
+    arm: str = "all"
+
+
+class Regimen(Config):
+    """What the protocol plans for one study drug: milligrams a dose, doses a cycle, days a cycle."""
+
+    dose_mg: int
+    doses_per_cycle: int
+    cycle_days: int
+    route: str = ""
+
+
+class Schedule(Config):
+    """When scans are planned: every `interval_days` +- `window_days`; `steps` change the interval from a study day."""
+
+    interval_days: int | None = None
+    window_days: int | None = None
+    steps: tuple[tuple[int, int], ...] = ()
+
+
+class Response(Config):
+    """[response] of endpoints.md §14."""
+
+    criteria: Literal["RECIST 1.1"] = "RECIST 1.1"
+    source: Literal["auto", "lesions", "reported"] = "auto"
+    timepoint_days: int = 14
+    strict: bool = False
+    confirmation: bool = True
+    confirm_days: int = 28
+    sd_min_days: int = 35
+    cr_then_pr: Literal["pd", "downgrade"] = "pd"
+    max_ne_between: int = 1
+    accept_sd_between: bool = False
+    baseline_days: int = 28
+
+
+class EndpointSettings(Config):
+    """[endpoints.NAME]: the clock's start, the events, and the rules that censor."""
+
+    start: Literal["first_dose", "first_treatment", "enrolment"] = "first_dose"
+    events: tuple[Literal["progression", "death"], ...] = ("progression", "death")
+    pfs_rule: Literal["treatment_policy", "table_a"] = "treatment_policy"
+    discontinuation: Literal["continue", "censor"] = "continue"
+    clinical_progression: bool = False
+
+
+class TimeToEvent(Config):
+    """[time_to_event] of endpoints.md §14."""
+
+    day_one_counts: bool = True
+    days_per_month: float = 30.4375
+    cutoff_policy: Literal["drop", "cap"] = "drop"
+    km_ci: Literal["log-log", "log", "plain"] = "log-log"
+    median_tie: Literal["midpoint", "first"] = "midpoint"
+    landmark_days: int = 90
+    rates_at_months: tuple[int, ...] = (6, 12, 24, 36, 60)
+
+
+class Population(Config):
+    """[population]: the denominator of efficacy."""
+
+    efficacy: Literal["treated", "enrolled", "evaluable"] = "treated"
+
+
+class Toxicity(Config):
+    """[toxicity] of endpoints.md §14."""
+
+    ctcae: Literal["4.03", "5.0", "6.0"] = "5.0"
+    teae_window_days: int = 30
+    extended_window_days: int = 90
+    missing_relatedness: Literal["unknown", "related", "not_related"] = "unknown"
+    lab_symptom_policy: Literal["worst_case", "lowest"] = "worst_case"
+    v5_gap_rule: Literal["lower", "higher"] = "lower"
+
+
+class ProtocolWindow(Config):
+    """Study radiotherapy starts within these days of the first study-drug dose, both included."""
+
+    from_day: int
+    to_day: int
+
+
+class Radiotherapy(Config):
+    """[radiotherapy] of endpoints.md §14."""
+
+    protocol: ProtocolWindow | None = None
+    dose_levels: tuple[Literal["course", "phase", "fraction"], ...] = ("course", "phase", "fraction")
+    subgroup_gy: int = 60
+    alpha_beta: int = 10
+
+
+class Protocol(Config):
+    """mappings/trial.toml: what the trial asks. A missing key means its default, printed with the results."""
+
+    trial: Trial = Trial()
+    regimen: dict[str, Regimen] = {}
+    schedule: Schedule = Schedule()
+    response: Response = Response()
+    endpoints: dict[str, EndpointSettings] = {"PFS": EndpointSettings(), "OS": EndpointSettings(events=("death",))}
+    time_to_event: TimeToEvent = TimeToEvent()
+    population: Population = Population()
+    toxicity: Toxicity = Toxicity()
+    radiotherapy: Radiotherapy = Radiotherapy()
+
+
+class Rule(Config):
+    """One line of mappings/rules.csv: a default resolution for a kind of conflict, named, shown and reversible."""
+
+    kind: str
+    name: str
+    choice: str
+    argument: str = ""
+    note: str = ""
+
+
+class Study(BaseModel):
+    """The folder you run: protocol + mappings + hospitals, loaded and checked."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+    folder: Path
+    settings: Settings
+    hospitals: dict[str, Hospital]
+    protocol: Protocol
+    concepts: Concepts
+    units: Units
+    rules: tuple[Rule, ...] = ()
+    digest: str = ""
+    """SHA-256 over the mappings, so that a changed mapping is seen and remapped."""
+
+    def hospital(self, name: str) -> Hospital:
+        """The hospital of that id; KeyError if the study has none."""
+        return self.hospitals[name]

@@ -1,0 +1,99 @@
+"""What is asked of a hospital and what it answered: questions, pages, entries, windows."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+SinceMode = Literal["last_updated", "full_reread", "event_window"]
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """One question to one hospital: a type, for whom, since when, and in which words.
+
+    `patients` are the hospital's own Patient ids; empty for a question that is not about patients (cohort, history).
+    `parameters` are the search parameters in order, without paging. `reason` says in words why it is asked so.
+    `honoured` is False when the server is known to ignore the patient filter: then every entry is checked locally.
+    """
+
+    type: str
+    patients: tuple[str, ...] = ()
+    since: datetime | None = None
+    mode: SinceMode = "full_reread"
+    parameters: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+    honoured: bool = True
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One record of a page: its head, read for membership, and its bytes as they came.
+
+    `subjects` are the Patient references found in subject, patient, individual; `deleted` marks a history entry
+    without resource. `version_id` and `last_updated` are the server's own (empty when it has none).
+    """
+
+    type: str
+    id: str
+    version_id: str = ""
+    last_updated: str = ""
+    subjects: tuple[str, ...] = ()
+    body: bytes = b""
+    deleted: bool = False
+    url: str = ""
+
+
+class Damage(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of a page that is no readable entry: what is wrong, where it stood, and a digest of its bytes.
+
+    `body` is kept only when the server honoured the patient filter; else position, length and SHA-256 alone.
+    """
+
+    code: str
+    message: str
+    position: int
+    length: int
+    sha256: str
+    body: bytes = b""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """An OperationOutcome that came with a page: never data. `suppressed` means the server left records out."""
+
+    severity: str
+    code: str
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer: entries, damage, outcomes, and the next link as the server gave it (None: the last page)."""
+
+    url: str
+    entries: tuple[Entry, ...]
+    damages: tuple[Damage, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    next: str | None = None
+    total: int | None = None
+    self_link: str | None = None
+
+
+class WindowState(StrEnum):
+    """Whether the answer to a question was whole."""
+
+    OPEN = "open"
+    WHOLE = "whole"
+    FAILED = "failed"
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a hospital's answers for one type reach, for one patient or (`*`) for all.
+
+    `since`: server time up to which the last whole answer reached; `whole_as_of`: when we last had everything;
+    `open_since`: since when something is missing (None: nothing is).
+    """
+
+    type: str
+    patient: str
+    mode: SinceMode
+    since: datetime | None = None
+    whole_as_of: datetime | None = None
+    open_since: datetime | None = None

@@ -1,0 +1,84 @@
+"""What a mapper may ask while it reads one resource."""
+
+from collections.abc import Callable
+from typing import Any, Protocol as Interface
+
+import msgspec
+
+from fhir_adapter.core.concepts import Concepts, Match
+from fhir_adapter.core.conflicts import Doubt
+from fhir_adapter.core.origins import Origin
+from fhir_adapter.core.problems import Problem
+from fhir_adapter.core.study import FhirVersion, Hospital, Protocol
+from fhir_adapter.core.units import Units
+from fhir_adapter.fhir.elements import CodeableConcept, Reference
+
+
+class Records(Interface):
+    """The hospital's other records, as the vault has them now; asked through references only.
+
+    Every look is remembered by the caller: when the referenced record changes, this one is read again.
+    """
+
+    def key(self, type: str, id: str) -> str:
+        """The opaque key of a record of this hospital, whether or not we have it."""
+        ...
+
+    def body(self, type: str, id: str) -> bytes | None:
+        """The bytes of the record's current version; None if it is unknown or deleted."""
+        ...
+
+    def keys_of_identifier(self, type: str, value: str) -> tuple[str, ...]:
+        """Keys of this hospital's records of a type that carry a business identifier of that value."""
+        ...
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """The context of one resource: whose it is, what the trial asks, what codes mean, and where to look further.
+
+    `subject` is the trial number; `subject_of(hospital patient id)` gives another patient's number or None.
+    `bodies` are decoded carriers (compiled FHIRPath, name -> values) of the hospital, empty for most.
+    """
+
+    hospital: Hospital
+    version: FhirVersion
+    protocol: Protocol
+    concepts: Concepts
+    units: Units
+    origin: Origin
+    subject: str
+    records: Records
+    carried: Callable[[str], tuple[str, ...]] = lambda name: ()
+
+    def look_up(self, concept_list: str, concept: CodeableConcept | None) -> Match:
+        """What a CodeableConcept means in one list, for this hospital."""
+        if concept is None:
+            return self.concepts.find(concept_list, self.hospital.id, ())
+        return self.concepts.find(concept_list, self.hospital.id, concept.codes, concept.text)
+
+    def problem(self, code: str, message: str, element: str = "", *, refuses: bool = False) -> Problem:
+        """A Problem at an element of this record."""
+        return Problem(code=code, message=message, origin=self.origin.at(element), refuses=refuses)
+
+    def doubt(self, kind: str, message: str, element: str = "", values: tuple[str, ...] = ()) -> Doubt:
+        """A Doubt about an element of this record."""
+        return Doubt(kind=kind, message=message, origin=self.origin.at(element), values=values)
+
+    def key_of(self, reference: Reference | None, type: str) -> str | None:
+        """The opaque key that a reference points to; None for none, contained, or identifier-only references."""
+        identity = target(reference, type)
+        return None if identity is None else self.records.key(*identity)
+
+
+def target(reference: Reference | None, type: str) -> tuple[str, str] | None:
+    """Type and id that a relative, absolute or versioned reference names; None if it names none.
+
+    `type` is taken when the reference itself does not say (a bare id). `#contained` and `urn:` have no id here.
+    """
+    text = reference.reference if reference is not None else None
+    if not text or text.startswith(("#", "urn:")):
+        return None
+    parts = text.split("/_history/")[0].rstrip("/").split("/")
+    return (parts[-2], parts[-1]) if len(parts) > 1 else (type, parts[0])
+
+

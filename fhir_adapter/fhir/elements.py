@@ -1,0 +1,146 @@
+"""The data types that resources share, as lean typed structures: only what we read; unknown elements stay legal."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from fhir_adapter.core.concepts import Code
+from fhir_adapter.core.dates import PartialDate, read_date
+
+
+class Element(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The base of every structure here: FHIR names in JSON, Python names in code."""
+
+
+class Coding(Element, frozen=True, kw_only=True):
+    """A code in a system, with the system's version and the display as written."""
+
+    system: str = ""
+    code: str = ""
+    version: str | None = None
+    display: str = ""
+
+
+class CodeableConcept(Element, frozen=True, kw_only=True):
+    """Codings of one thing, and its text."""
+
+    coding: tuple[Coding, ...] = ()
+    text: str | None = None
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """The codings that carry a code, for looking up concepts."""
+        return tuple(Code(c.system, c.code, c.display) for c in self.coding if c.code)
+
+    def has(self, system: str, *codes: str) -> bool:
+        """Whether one of the codes of that system is among the codings."""
+        return any(c.system == system and c.code in codes for c in self.coding)
+
+
+class Identifier(Element, frozen=True, kw_only=True):
+    """A business identifier. Lives in the vault only."""
+
+    system: str = ""
+    value: str = ""
+
+
+class Reference(Element, frozen=True, kw_only=True):
+    """A reference: relative, absolute, contained (`#id`), `urn:uuid:` or by identifier only."""
+
+    reference: str | None = None
+    identifier: Identifier | None = None
+    type: str | None = None
+
+
+class Quantity(Element, frozen=True, kw_only=True):
+    """A measured amount; `value` keeps its digits as written (13.20 is not 13.2)."""
+
+    value: Decimal | None = None
+    comparator: str | None = None
+    unit: str | None = None
+    system: str | None = None
+    code: str | None = None
+
+
+class Ratio(Element, frozen=True, kw_only=True):
+    """A relation of two quantities, for example a strength."""
+
+    numerator: Quantity | None = None
+    denominator: Quantity | None = None
+
+
+class Period(Element, frozen=True, kw_only=True):
+    """A span of time; either side may be missing or partial."""
+
+    start: str | None = None
+    end: str | None = None
+
+
+class Range(Element, frozen=True, kw_only=True):
+    """A low and a high quantity."""
+
+    low: Quantity | None = None
+    high: Quantity | None = None
+
+
+class CodeableReference(Element, frozen=True, kw_only=True):
+    """R5: a concept or a reference."""
+
+    concept: CodeableConcept | None = None
+    reference: Reference | None = None
+
+
+class Extension(Element, frozen=True, kw_only=True):
+    """An extension with the values that we read; extensions may nest."""
+
+    url: str = ""
+    extension: "tuple[Extension, ...]" = ()
+    value_code: str | None = None
+    value_string: str | None = None
+    value_boolean: bool | None = None
+    value_integer: int | None = None
+    value_unsigned_int: int | None = None
+    value_positive_int: int | None = None
+    value_date_time: str | None = None
+    value_date: str | None = None
+    value_quantity: Quantity | None = None
+    value_coding: Coding | None = None
+    value_codeable_concept: CodeableConcept | None = None
+    value_reference: Reference | None = None
+    value_period: Period | None = None
+
+
+class Meta(Element, frozen=True, kw_only=True):
+    """Version and profiles of a resource, as its server states them."""
+
+    version_id: str | None = None
+    last_updated: str | None = None
+    profile: tuple[str, ...] = ()
+
+
+class Annotation(Element, frozen=True, kw_only=True):
+    """A note. Its text is never carried into the trial database."""
+
+    text: str | None = None
+
+
+class Resource(Element, frozen=True, kw_only=True):
+    """What every resource has. `contained` stays raw until something refers into it."""
+
+    resource_type: str
+    id: str | None = None
+    meta: Meta | None = None
+    extension: tuple[Extension, ...] = ()
+    modifier_extension: tuple[Extension, ...] = ()
+    contained: tuple[msgspec.Raw, ...] = ()
+
+
+def extensions(holder: Any, *urls: str) -> tuple[Extension, ...]:
+    """The extensions of a resource or element whose url is, or ends with `/` and, one of `urls`."""
+    return tuple(e for e in holder.extension if e.url in urls or e.url.rsplit("/", 1)[-1] in urls)
+
+
+def date_of(written: str | None) -> PartialDate | None:
+    """A date element; None when absent. Raises ValueError for text that is no date (the mapper makes it a Problem)."""
+    return None if written is None else read_date(written)
