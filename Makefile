@@ -26,7 +26,7 @@ unexport PYTHONPATH PYTHONHOME
 SHELL := /bin/sh
 BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input
-INSTALL_LOCKED = install --quiet --require-hashes
+INSTALL_LOCKED = install --quiet --require-hashes --no-build-isolation
 INSTALL_PROJECT = $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 PYTEST = $(BIN)/python -m pytest
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
@@ -53,12 +53,14 @@ $(VENV)/.made:
 
 $(VENV)/.runtime: $(VENV)/.made requirements/runtime.lock requirements/build.lock pyproject.toml
 	@echo "installing what the adapter needs (requirements/runtime.lock)"
-	@$(PIP) $(INSTALL_LOCKED) -r requirements/runtime.lock -r requirements/build.lock
+	@$(PIP) $(INSTALL_LOCKED) -r requirements/build.lock
+	@$(PIP) $(INSTALL_LOCKED) -r requirements/runtime.lock
 	@$(INSTALL_PROJECT)
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.made requirements/test.lock pyproject.toml
+$(VENV)/.test: $(VENV)/.made requirements/test.lock requirements/build.lock pyproject.toml
 	@echo "installing what the tests need (requirements/test.lock)"
+	@$(PIP) $(INSTALL_LOCKED) -r requirements/build.lock
 	@$(PIP) $(INSTALL_LOCKED) -r requirements/test.lock
 	@$(INSTALL_PROJECT)
 	@touch $@
