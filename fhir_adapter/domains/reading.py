@@ -1,7 +1,7 @@
 """What a mapper may ask while it reads one resource."""
 
 from collections.abc import Callable
-from typing import Any, Protocol as Interface
+from typing import Protocol as Interface
 
 import msgspec
 
@@ -12,6 +12,14 @@ from fhir_adapter.core.problems import Problem
 from fhir_adapter.core.study import FhirVersion, Hospital, Protocol
 from fhir_adapter.core.units import Units
 from fhir_adapter.fhir.elements import CodeableConcept, Reference
+
+
+_CODE_DOUBTS = {"unknown": "unmapped_code", "wider": "wider_code", "ambiguous": "ambiguous_coding"}
+_CODE_MESSAGES = {
+    "unmapped_code": "nobody has said yet what this code means here",
+    "wider_code": "the code means more than any concept of the trial",
+    "ambiguous_coding": "the codings of one element mean different things",
+}
 
 
 class Records(Interface):
@@ -33,11 +41,16 @@ class Records(Interface):
         ...
 
 
+def _no_other_hospital(hospital: str) -> Records:
+    raise KeyError(hospital)
+
+
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """The context of one resource: whose it is, what the trial asks, what codes mean, and where to look further.
 
     `subject` is the trial number; `subject_of(hospital patient id)` gives another patient's number or None.
-    `bodies` are decoded carriers (compiled FHIRPath, name -> values) of the hospital, empty for most.
+    `carried` gives the hospital's own carriers (compiled FHIRPath, name -> values), empty for most.
+    `records_of` gives another hospital's records by its id, for sheets; KeyError if the study has no such hospital.
     """
 
     hospital: Hospital
@@ -49,12 +62,21 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     records: Records
     carried: Callable[[str], tuple[str, ...]] = lambda name: ()
+    records_of: Callable[[str], Records] = _no_other_hospital
 
     def look_up(self, concept_list: str, concept: CodeableConcept | None) -> Match:
         """What a CodeableConcept means in one list, for this hospital."""
         if concept is None:
             return self.concepts.find(concept_list, self.hospital.id, ())
         return self.concepts.find(concept_list, self.hospital.id, concept.codes, concept.text)
+
+    def code_doubt(self, match: Match, element: str, *, holds: bool = True) -> Doubt:
+        """The Doubt about a code that leads to no concept: one per code and hospital, not per record."""
+        code = match.code
+        kind = _CODE_DOUBTS[match.found]
+        return Doubt(kind=kind, message=_CODE_MESSAGES[kind], origin=self.origin.at(element),
+                     scope=(self.hospital.id, code.system, code.code), values=(code.system, code.code, code.display),
+                     holds=holds)
 
     def problem(self, code: str, message: str, element: str = "", *, refuses: bool = False) -> Problem:
         """A Problem at an element of this record."""
@@ -80,5 +102,3 @@ def target(reference: Reference | None, type: str) -> tuple[str, str] | None:
         return None
     parts = text.split("/_history/")[0].rstrip("/").split("/")
     return (parts[-2], parts[-1]) if len(parts) > 1 else (type, parts[0])
-
-
