@@ -265,16 +265,6 @@ class Protocol(Config):
     radiotherapy: Radiotherapy = Radiotherapy()
 
 
-class Rule(Config):
-    """One line of mappings/rules.csv: a default resolution for a kind of conflict, named, shown and reversible."""
-
-    kind: str
-    name: str
-    choice: str
-    argument: str = ""
-    note: str = ""
-
-
 class Study(BaseModel):
     """The folder you run: protocol + mappings + hospitals, loaded and checked."""
 
@@ -286,7 +276,6 @@ class Study(BaseModel):
     protocol: Protocol
     concepts: Concepts
     units: Units
-    rules: tuple[Rule, ...] = ()
     digest: str = ""
     """SHA-256 over the mappings, so that a changed mapping is seen and remapped."""
 

@@ -1,0 +1,75 @@
+"""The kinds of conflict: who settles each, whether it blocks a cut, and what counts while it is open.
+
+Source of the provisional effects: endpoints.md §0, "While a conflict is open nobody disappears".
+"""
+
+from fhir_adapter.core.conflicts import ConflictKind, Owner
+
+_MANAGER, _INVESTIGATOR, _ADJUDICATOR = Owner.DATA_MANAGER, Owner.INVESTIGATOR, Owner.ADJUDICATOR
+_PICK = ("accept", "exclude", "override", "confirm", "defer")
+
+
+def _kind(name: str, title: str, owner: Owner, meanwhile: str, choices: tuple[str, ...], *,
+          blocking: bool = True) -> ConflictKind:
+    return ConflictKind(name=name, title=title, owner=owner, blocking=blocking, meanwhile=meanwhile, choices=choices)
+
+
+CODES = (
+    _kind("unmapped_code", "A code that nobody has mapped", _MANAGER,
+          "records with it are kept and wait; a drug is neither exposure nor new therapy",
+          ("map_code", "unmatched", "defer")),
+    _kind("ambiguous_coding", "Codings of one record that mean different things", _MANAGER,
+          "the record waits", ("map_code", "unmatched", "exclude", "defer")),
+    _kind("wider_code", "A code that is wider than the concept it leads to", _MANAGER,
+          "the record waits", ("map_code", "unmatched", "exclude", "defer")),
+)
+"""Conflicts about codes: scope is hospital, system and code, one decision for every record that carries it."""
+
+KINDS = (
+    *CODES,
+    _kind("unit_unknown", "A unit that nobody can convert", _MANAGER, "the value is excluded", _PICK),
+    _kind("unit_implausible", "A size that only makes sense in another unit", _MANAGER,
+          "the measurement is excluded", _PICK),
+    _kind("onset_dates_differ", "An adverse event with two onset dates", _INVESTIGATOR,
+          "the earlier date counts", _PICK, blocking=False),
+    _kind("grades_disagree", "An adverse event with two grades", _INVESTIGATOR, "the higher grade counts", _PICK),
+    _kind("withdrawal_level_open", "A withdrawal without a level", _INVESTIGATOR,
+          "the subject is not asked for; earlier data stay", ("set_level", "defer")),
+    _kind("death_date_missing", "A death without a date", _INVESTIGATOR,
+          "dead one day after the last proof of life", _PICK),
+    _kind("partial_date", "A date that matters, known to the month or year only", _INVESTIGATOR,
+          "an imputed date within its bounds counts, flagged", _PICK),
+    _kind("radiotherapy_dose_implausible", "A radiotherapy dose that only makes sense in another unit", _INVESTIGATOR,
+          "the dose is unknown", _PICK),
+    _kind("merged_patient", "A patient record that the hospital replaced by another", _MANAGER,
+          "the two records are joined", ("confirm", "split", "defer")),
+    _kind("one_person_two_hospitals", "One person who seems to be two subjects", _MANAGER,
+          "two subjects", ("join", "confirm", "defer")),
+    _kind("death_dates_disagree", "Two dates of one death", _INVESTIGATOR,
+          "dead at the earliest full date that is not before the last proof of life, else at the latest", _PICK),
+    _kind("activity_after_death", "Something done to a subject after death", _INVESTIGATOR,
+          "the death stands", _PICK),
+    _kind("fatal_ae_without_death", "A fatal adverse event of a subject who is not recorded as dead", _INVESTIGATOR,
+          "alive", _PICK),
+    _kind("readers_disagree", "Two readings of one scan", _ADJUDICATOR, "the worse reading counts", _PICK),
+    _kind("evaluators_disagree", "Investigator and central review differ", _ADJUDICATOR,
+          "their series stay apart", _PICK, blocking=False),
+    _kind("lesion_measured_twice", "Two sizes of one lesion on one day", _INVESTIGATOR,
+          "the worse reading counts", _PICK),
+    _kind("lesion_role_disagrees", "A lesion with two roles", _INVESTIGATOR, "the role of the sheet counts", _PICK),
+    _kind("duplicate_adverse_event", "Adverse events that may be one", _MANAGER, "all count", _PICK, blocking=False),
+    _kind("retracted_record", "A record that decided something and was retracted", _MANAGER,
+          "it does not count", ("confirm", "defer")),
+    _kind("therapy_role_unknown", "A treatment of which nobody said what it was for", _INVESTIGATOR,
+          "not new therapy", ("set_role", "defer")),
+    _kind("response_contradiction", "Responses of one reader that cannot follow each other", _INVESTIGATOR,
+          "the worse reading counts", _PICK),
+    _kind("ambiguous_time_point", "Scans that may belong to one time point or to two", _INVESTIGATOR,
+          "one time point for each interval", _PICK),
+    _kind("radiotherapy_dose_ambiguous", "Volumes that may add up to the subgroup's dose", _INVESTIGATOR,
+          "a group of its own", _PICK),
+)
+"""Every kind of conflict."""
+
+BY_NAME = {kind.name: kind for kind in KINDS}
+CODE_KINDS = frozenset(kind.name for kind in CODES)

@@ -1,0 +1,203 @@
+"""Settling: disputes and decisions in, the standing of every fact out."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+from fhir_adapter.core.conflicts import Decision, Standing
+from fhir_adapter.review import detection
+from fhir_adapter.review.disputes import Dispute, Member, digest
+from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS
+from fhir_adapter.review.standing import base_standing
+
+Frames = dict[str, pd.DataFrame]
+
+
+class Conflict(msgspec.Struct, frozen=True, kw_only=True):
+    """A dispute with its state: `open`, or `closed` by the decision of that number."""
+
+    key: str
+    kind: str
+    subject: str | None
+    hospitals: tuple[str, ...]
+    state: str
+    fingerprint: str
+    values: tuple[str, ...]
+    scope: tuple[str, ...]
+    message: str
+    members: tuple[Member, ...]
+    decided_by: int | None = None
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """The outcome of settling some subjects.
+
+    `frames`: the facts of all tables with their `standing`, `held_by` and `held_kind`, overrides included.
+    `conflicts`: every conflict of these subjects. `overrides`: rows per table whose origin is a decision.
+    """
+
+    frames: Frames
+    conflicts: tuple[Conflict, ...]
+    overrides: dict[str, list[dict[str, Any]]]
+
+
+def settle(frames: Frames, origins: pd.DataFrame, disputes: Iterable[Dispute],
+           decisions: Iterable[Decision]) -> Settled:
+    """What every fact counts for, given what is disputed elsewhere (mapping, identity, endpoints) and decided.
+
+    In: fact frames of whole subjects; origins as `base_standing` wants them; disputes found outside the facts; all
+    decisions. Order of the inputs does not matter. A decision whose fingerprint is not the dispute's is not applied:
+    the conflict is open again and says so.
+    """
+    based = {name: _based(frame, origins) for name, frame in frames.items()}
+    live = {name: frame[frame.standing == Standing.CURRENT.value] for name, frame in based.items()}
+    found = {dispute.key: dispute for dispute in (*disputes, *detection.detect(live),
+                                                  *detection.retracted_records(based))}
+    last = standing_decisions(decisions)
+    conflicts = tuple(_judged(dispute, last.get(key)) for key, dispute in sorted(found.items()))
+    standings: dict[str, tuple[str, str, str | None]] = {}
+    overrides: dict[str, list[dict[str, Any]]] = {}
+    for conflict in conflicts:
+        if conflict.state == "open":
+            if found[conflict.key].holds:
+                for one in conflict.members:
+                    if standings.get(one.fact_key, ("",))[0] != Standing.OVERRULED.value:
+                        standings[one.fact_key] = (Standing.HELD.value, conflict.key, conflict.kind)
+        else:
+            _apply(conflict, last[conflict.key], live, standings, overrides)
+    settled = {name: _with_standings(frame, standings, overrides.get(name, [])) for name, frame in based.items()}
+    return Settled(settled, conflicts, overrides)
+
+
+def standing_decisions(decisions: Iterable[Decision]) -> dict[str, Decision]:
+    """The decision in force for each conflict: the newest that no later one undoes."""
+    ordered = sorted(decisions, key=lambda one: one.number)
+    undone = {one.undoes for one in ordered if one.undoes is not None}
+    return {one.conflict_key: one for one in ordered if one.number not in undone and one.undoes is None}
+
+
+def record_disputes(doubts: pd.DataFrame, frames: Frames) -> list[Dispute]:
+    """Disputes from the doubts that mapping or the endpoints raised (columns of the trial's table `doubt`).
+
+    Doubts about one code share one dispute; any other doubt is a dispute about its record's facts at its element.
+    """
+    found: list[Dispute] = []
+    codes: dict[tuple[str, tuple[str, ...]], Any] = {}
+    for row in doubts.itertuples():
+        scope = tuple(json.loads(row.scope)) if row.scope else ()
+        if row.kind in CODE_KINDS and scope:
+            codes.setdefault((row.kind, scope), row)
+            continue
+        members = _members_at(frames, row)
+        found.append(Dispute(kind=row.kind, scope=scope or (f"{row.resource}#{row.element}",), subject=row.subject,
+                             members=members, values=tuple(json.loads(row.values_text)), message=row.message))
+    for (kind, scope), row in sorted(codes.items()):
+        found.append(Dispute(kind=kind, scope=scope, subject=None, values=scope, message=row.message,
+                             members=(Member("", "", row.hospital, "", ""),)))
+    return found
+
+
+def _members_at(frames: Frames, row: Any) -> tuple[Member, ...]:
+    """The facts of the doubtful record that stand at or below its element; the record itself if there are none."""
+    members = []
+    for table, frame in frames.items():
+        if frame.empty:
+            continue
+        same = frame[(frame.resource == row.resource) & (frame.ordinal == row.ordinal)]
+        for fact in same.itertuples():
+            if not row.element or fact.element.startswith(row.element) or row.element.startswith(fact.element):
+                members.append(detection.member(table, fact))
+    return tuple(sorted(members)) or (Member("", "", row.hospital, row.resource, row.element),)
+
+
+def _based(frame: pd.DataFrame, origins: pd.DataFrame) -> pd.DataFrame:
+    if frame.empty:
+        return frame.assign(held_kind=pd.Series(dtype=object))
+    return frame.assign(standing=base_standing(frame, origins), held_by=None, held_kind=None)
+
+
+def _judged(dispute: Dispute, decision: Decision | None) -> Conflict:
+    message = dispute.message
+    decided = decision is not None and decision.fingerprint == dispute.fingerprint and decision.choice != "defer"
+    if decision is not None and decision.fingerprint != dispute.fingerprint:
+        message += f" The source changed after decision {decision.number}; it is not applied."
+    return Conflict(key=dispute.key, kind=dispute.kind, subject=dispute.subject,
+                    hospitals=tuple(sorted({one.hospital for one in dispute.members if one.hospital})),
+                    state="closed" if decided else "open", fingerprint=dispute.fingerprint, values=dispute.values,
+                    scope=dispute.scope, message=message, members=dispute.members,
+                    decided_by=decision.number if decided and decision is not None else None)
+
+
+def _apply(conflict: Conflict, decision: Decision, live: Frames, standings: dict[str, tuple[str, str, str | None]],
+           overrides: dict[str, list[dict[str, Any]]]) -> None:
+    """Lay one decision over the facts of its conflict."""
+    overruled = (Standing.OVERRULED.value, f"decision {decision.number}", None)
+    named = {one for one in conflict.members if decision.value in (one.fact_key, one.resource)}
+    if decision.choice == "accept":
+        losers = {one for one in conflict.members if one not in named and one.table in {won.table for won in named}}
+    elif decision.choice == "exclude":
+        losers = named or set(conflict.members)
+    elif decision.choice in ("override", "set_role", "set_level"):
+        losers = {one for one in conflict.members if one.table in _override_tables(conflict, decision)}
+        _override(conflict, decision, live, overrides)
+    else:
+        losers = set()
+    for one in losers:
+        standings[one.fact_key] = overruled
+
+
+def _override_tables(conflict: Conflict, decision: Decision) -> tuple[str, ...]:
+    wanted = {"set_role": ("anticancer_therapy",), "set_level": ("disposition",)}.get(decision.choice)
+    return wanted or tuple(sorted({one.table for one in conflict.members if one.table}))[:1]
+
+
+def _override(conflict: Conflict, decision: Decision, live: Frames, overrides: dict[str, list[dict[str, Any]]]) -> None:
+    """A fact whose origin is the decision: the first member's fact with the decided columns laid over."""
+    columns = {"set_role": {"stated_role": decision.value}, "set_level": {"level": decision.value}}.get(decision.choice)
+    changes: dict[str, Any] = columns or json.loads(decision.value)
+    for table in _override_tables(conflict, decision):
+        members = [one for one in conflict.members if one.table == table]
+        if not members:
+            continue
+        frame = live[table]
+        first = frame[frame.fact_key == members[0].fact_key].iloc[0].to_dict()
+        overrides.setdefault(table, []).append({
+            **first, **_with_parts(changes), "fact_key": digest(conflict.key, str(decision.number), table),
+            "hospital": "decision", "resource": conflict.key, "ordinal": decision.number, "position": 0,
+            "standing": Standing.CURRENT.value, "held_by": None, "held_kind": None,
+        })
+
+
+def _with_parts(changes: dict[str, Any]) -> dict[str, Any]:
+    """A decided date carries its precision; what was written is the decision's own text."""
+    parts: dict[str, Any] = {}
+    for name, value in changes.items():
+        parts[name] = value
+        if isinstance(value, str) and len(value) in (4, 7, 10) and value[:4].isdigit() and value[4:5] in ("", "-"):
+            parts[f"{name}_precision"] = {4: "year", 7: "month", 10: "day"}[len(value)]
+            parts[f"{name}_written"] = value
+    return parts
+
+
+def _with_standings(frame: pd.DataFrame, standings: dict[str, tuple[str, str, str | None]],
+                    added: list[dict[str, Any]]) -> pd.DataFrame:
+    if not frame.empty and standings:
+        frame = frame.copy()
+        found = frame.fact_key.map(standings)
+        hit = found.notna() & (frame.standing == Standing.CURRENT.value)
+        for position, column in enumerate(("standing", "held_by", "held_kind")):
+            frame.loc[hit, column] = found[hit].map(lambda triple, at=position: triple[at])
+    if added:
+        extra = pd.DataFrame(added, columns=frame.columns).astype(object)
+        frame = pd.concat([frame.astype(object), extra], ignore_index=True)
+    return frame
+
+
+def closed_elsewhere(decisions: Iterable[Decision], found: Iterable[str]) -> tuple[Decision, ...]:
+    """Decisions in force whose dispute no longer shows, because they mapped a code or joined two records."""
+    seen = set(found)
+    return tuple(one for key, one in sorted(standing_decisions(decisions).items())
+                 if key not in seen and one.kind in BY_NAME)

@@ -1,0 +1,163 @@
+"""Loading a study folder: TOML and CSV in, frozen values out, all errors at once."""
+
+import csv
+import hashlib
+import tomllib
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from fhir_adapter.core.concepts import TEXT, ConceptList, ConceptRow, Concepts, Relationship, normalised
+from fhir_adapter.core.errors import UsageError
+from fhir_adapter.core.study import Config, Hospital, Protocol, Settings, Study
+from fhir_adapter.core.units import Unit, Units
+
+C = TypeVar("C", bound=Config)
+
+MEDDRA = "https://www.meddra.org"
+
+
+class _Loading:
+    """Reads the parts of one folder and gathers what is wrong with them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.errors: list[str] = []
+
+    def wrong(self, path: Path, what: str) -> None:
+        """Remember one error at a file of the study."""
+        self.errors.append(f"{path.relative_to(self.folder)}: {what}")
+
+    def toml(self, path: Path) -> dict[str, Any]:
+        """A TOML file; {} and an error when it is missing or malformed."""
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            self.wrong(path, "is missing")
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            self.wrong(path, f"is not TOML: {error}")
+        return {}
+
+    def model(self, kind: type[C], path: Path, values: dict[str, Any]) -> C | None:
+        """A checked model; None and one error per wrong key otherwise."""
+        try:
+            return kind.model_validate(values)
+        except ValidationError as error:
+            for one in error.errors(include_input=False, include_url=False, include_context=False):
+                self.wrong(path, f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}")
+            return None
+
+    def table(self, path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+        """The rows of a CSV with their line numbers; an error when its header lacks a column."""
+        if not path.is_file():
+            return
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = set(columns) - set(reader.fieldnames or ())
+            if missing:
+                self.wrong(path, f"lacks the column {', '.join(sorted(missing))}")
+                return
+            for row in reader:
+                yield reader.line_num, {key: (text or "").strip() for key, text in row.items() if key is not None}
+
+
+def load(folder: Path) -> Study:
+    """The study in `folder`: mappings/ and sync/, checked together.
+
+    Raises UsageError that lists every error found, each with its file and line or key.
+    """
+    folder = folder.resolve()
+    loading = _Loading(folder)
+    mappings, sync = folder / "mappings", folder / "sync"
+    if not mappings.is_dir() or not sync.is_dir():
+        raise UsageError(
+            f"{folder.name}: not a study; a study folder has mappings/ and sync/. Make one with `fhir-adapter init`."
+        )
+    protocol = loading.model(Protocol, mappings / "trial.toml", loading.toml(mappings / "trial.toml"))
+    settings_path = sync / "settings.toml"
+    settings = loading.model(Settings, settings_path, loading.toml(settings_path))
+    concepts = _concepts(loading, mappings, protocol or Protocol())
+    units = _units(loading, mappings / "units.csv")
+    hospitals = _hospitals(loading, sync / "hospitals")
+    if loading.errors or protocol is None or settings is None:
+        raise UsageError("The study has errors:\n  " + "\n  ".join(loading.errors))
+    return Study(folder=folder, settings=settings, hospitals=hospitals, protocol=protocol, concepts=concepts,
+                 units=units, digest=_digest(mappings))
+
+
+def _hospitals(loading: _Loading, folder: Path) -> dict[str, Hospital]:
+    found: dict[str, Hospital] = {}
+    for path in sorted(folder.glob("*.toml")):
+        values = loading.toml(path)
+        if "cohort" in values and len(values["cohort"]) != 1:
+            loading.wrong(path, "cohort: name exactly one of research_study, group, identifiers, all")
+        hospital = loading.model(Hospital, path, {**values, "id": path.stem})
+        if hospital is None:
+            continue
+        if hospital.pull.mode in ("search", "bulk") and not hospital.base_url:
+            loading.wrong(path, "base_url: missing for a hospital that is asked over HTTP")
+        if hospital.pull.mode in ("files", "sheet") and not hospital.pull.path:
+            loading.wrong(path, "pull.path: missing for a hospital that is read from a folder")
+        found[hospital.id] = hospital
+    return found
+
+
+def _concepts(loading: _Loading, mappings: Path, protocol: Protocol) -> Concepts:
+    lists: dict[str, list[ConceptRow]] = {}
+    for path in sorted((mappings / "concepts").glob("*.csv")):
+        rows = lists.setdefault(path.stem, [])
+        seen: set[tuple[str, str, str]] = set()
+        for line, row in loading.table(path, ("system", "code", "concept", "relationship", "hospital")):
+            key = (row["hospital"], row["system"], row["code"])
+            if key in seen:
+                loading.wrong(path, f"line {line}: the same system, code and hospital stand twice")
+            seen.add(key)
+            if row["relationship"] not in tuple(Relationship):
+                loading.wrong(path, f"line {line}: relationship is none of {', '.join(Relationship)}")
+                continue
+            rows.append(_concept_row(row))
+    terms = {
+        path.stem: {row["concept"]: row for _, row in loading.table(path, ("concept",))}
+        for path in sorted((mappings / "terms").glob("*.csv"))
+    }
+    ctcae = mappings / "ctcae" / f"v{protocol.toxicity.ctcae}.csv"
+    rows = lists.setdefault("adverse_event", [])
+    terms["adverse_event"] = {}
+    for _, row in loading.table(ctcae, ("code", "term", "soc", "grades")):
+        terms["adverse_event"][row["term"]] = row
+        for system, code in ((MEDDRA, row["code"]), ("", TEXT + normalised(row["term"]))):
+            rows.append(ConceptRow(system=system, code=code, display=row["term"], concept=row["term"],
+                                   relationship=Relationship.EQUIVALENT, note=f"CTCAE {protocol.toxicity.ctcae}"))
+    return Concepts({name: ConceptList(name, tuple(rows)) for name, rows in lists.items()}, terms)
+
+
+def _concept_row(row: dict[str, str]) -> ConceptRow:
+    code = row["code"]
+    if not row["system"] and code.startswith(TEXT):
+        code = TEXT + normalised(code.removeprefix(TEXT))
+    return ConceptRow(system=row["system"], code=code, display=row.get("display", ""), concept=row["concept"],
+                      relationship=Relationship(row["relationship"]), hospital=row["hospital"],
+                      note=row.get("note", ""), decided_by=row.get("decided_by", ""),
+                      decided_on=row.get("decided_on", ""))
+
+
+def _units(loading: _Loading, path: Path) -> Units:
+    rows: list[Unit] = []
+    for line, row in loading.table(path, ("written", "ucum", "dimension", "factor")):
+        try:
+            rows.append(Unit(row["written"], row["ucum"], row["dimension"], Fraction(row["factor"])))
+        except (ValueError, ZeroDivisionError):
+            loading.wrong(path, f"line {line}: factor is no number")
+    return Units(tuple(rows))
+
+
+def _digest(mappings: Path) -> str:
+    total = hashlib.sha256()
+    for path in sorted(mappings.rglob("*")):
+        if path.is_file() and path.suffix in (".csv", ".toml"):
+            total.update(f"{path.relative_to(mappings).as_posix()}\0".encode())
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
