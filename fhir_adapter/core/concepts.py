@@ -3,11 +3,15 @@
 import re
 import unicodedata
 from enum import StrEnum
+from typing import Protocol
 
 import msgspec
 
 TEXT = "text:"
 """Prefix of a code that is only a text, in rows with an empty system."""
+
+MOST_REMEMBERED = 20_000
+"""How many CodeableConcepts are remembered with their meaning; a hospital uses far fewer."""
 
 _SYSTEM_ALIASES = {
     "http://terminology.hl7.org/CodeSystem/mdr": "https://www.meddra.org",
@@ -112,11 +116,41 @@ class ConceptList:
         return ConceptList(self.name, self.rows + rows)
 
 
-class Concepts(msgspec.Struct, frozen=True):
+class Spoken(Protocol):
+    """A CodeableConcept as this room sees it: codings and a text, usable as a key."""
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """The codings that carry a code."""
+        ...
+
+    @property
+    def text(self) -> str | None:
+        """The text."""
+        ...
+
+    def __hash__(self) -> int: ...
+
+
+class Concepts(msgspec.Struct, frozen=True, eq=False):
     """All concept lists of a study by name, and the attributes of concepts (mappings/terms/<list>.csv)."""
 
     lists: dict[str, ConceptList]
     terms: dict[str, dict[str, dict[str, str]]] = {}
+    remembered: dict[tuple[str, Spoken], dict[str, Match]] = {}
+
+    def meanings(self, hospital: str, concept: Spoken) -> dict[str, Match]:
+        """What a CodeableConcept means in every list that knows it, by list name; remembered, for the hot path."""
+        key = (hospital, concept)
+        found = self.remembered.get(key)
+        if found is None:
+            codes, text = concept.codes, concept.text
+            matches = {name: asked.find(hospital, codes, text) for name, asked in self.lists.items()}
+            found = {name: match for name, match in matches.items() if match.found != "unknown"}
+            if len(self.remembered) >= MOST_REMEMBERED:
+                self.remembered.clear()
+            self.remembered[key] = found
+        return found
 
     def find(self, name: str, hospital: str, codes: tuple[Code, ...], text: str | None = None) -> Match:
         """Look up in one list; an absent list knows nothing."""

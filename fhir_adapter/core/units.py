@@ -5,6 +5,11 @@ from fractions import Fraction
 
 import msgspec
 
+MASS_PER_VOLUME = "mass/volume"
+"""Dimension whose first unit is g/L."""
+AMOUNT_PER_VOLUME = "amount/volume"
+"""Dimension whose first unit is mol/L."""
+
 
 class Unit(msgspec.Struct, frozen=True):
     """One written unit: its UCUM code, its dimension and how many of the dimension's first unit it is."""
@@ -24,6 +29,7 @@ class Units:
     def __init__(self, rows: tuple[Unit, ...]) -> None:
         self.rows = rows
         self._by_text = {row.written: row for row in rows}
+        self._ratios: dict[tuple[str, str, str], tuple[Decimal, Decimal] | None] = {}
 
     def find(self, code: str | None, text: str | None) -> Unit | None:
         """The unit meant by a quantity's code, else by its unit text; None if nobody told us."""
@@ -32,12 +38,28 @@ class Units:
                 return unit
         return None
 
-    def convert(self, value: Decimal, unit: Unit, target: str) -> Decimal | None:
-        """The value in the unit `target` (a written unit of the same dimension); None across dimensions."""
-        goal = self._by_text.get(target)
-        if goal is None or goal.dimension != unit.dimension:
+    def convert(self, value: Decimal, unit: Unit, target: str, molar_mass: str = "") -> Decimal | None:
+        """The value in the unit `target` (a written unit of the same dimension); None across dimensions.
+
+        With the molar mass of the substance (g/mol) a mass per volume and an amount per volume are of one dimension.
+        """
+        key = (unit.written, target, molar_mass)
+        ratio = self._ratios[key] if key in self._ratios else self._ratios.setdefault(key, self._ratio(*key))
+        if ratio is None:
             return None
-        return exact(Fraction(value) * unit.factor / goal.factor)
+        return (value * ratio[0] / ratio[1]).normalize() + Decimal(0)
+
+    def _ratio(self, written: str, target: str, molar_mass: str) -> tuple[Decimal, Decimal] | None:
+        unit, goal = self._by_text[written], self._by_text.get(target)
+        if goal is None:
+            return None
+        ratio = unit.factor / goal.factor
+        if unit.dimension != goal.dimension:
+            if not molar_mass or {unit.dimension, goal.dimension} != {MASS_PER_VOLUME, AMOUNT_PER_VOLUME}:
+                return None
+            grams_per_mole = Fraction(molar_mass)
+            ratio = ratio / grams_per_mole if goal.dimension == AMOUNT_PER_VOLUME else ratio * grams_per_mole
+        return Decimal(ratio.numerator), Decimal(ratio.denominator)
 
 
 def exact(number: Fraction) -> Decimal:

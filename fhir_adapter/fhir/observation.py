@@ -1,0 +1,195 @@
+"""Observation: a result, a size, a score or a judgement; STU3, R4, R4B and R5 answer the same questions."""
+
+from typing import Literal
+
+import msgspec
+
+from fhir_adapter.fhir.elements import (
+    CodeableConcept,
+    Element,
+    Extension,
+    Period,
+    Quantity,
+    Range,
+    Ratio,
+    Reference,
+    Resource,
+    extensions,
+)
+
+Status = Literal[
+    "registered", "preliminary", "final", "amended", "corrected", "cancelled", "entered-in-error", "unknown"
+]
+
+_STU3_MEMBER = "has-member"
+_STU3_SOURCE = "derived-from"
+_BODY_LINKS = ("bodySite", "body-site-instance", "bodyStructure", "body-structure", "observation-bodyStructure",
+               "observation-focus", "focus", "alternate-reference")
+
+
+class Timing(Element, frozen=True, kw_only=True):
+    """When something happened, as a list of moments; only the moments are read."""
+
+    event: tuple[str, ...] = ()
+
+
+class Unread(Element, frozen=True, kw_only=True):
+    """A form of value that we only notice."""
+
+
+class Site(CodeableConcept, frozen=True, kw_only=True):
+    """A body site; STU3 and R4 link the body structure itself in an extension of it."""
+
+    extension: tuple[Extension, ...] = ()
+
+
+class ReferenceRange(Element, frozen=True, kw_only=True):
+    """The limits that the laboratory gave with this result."""
+
+    low: Quantity | None = None
+    high: Quantity | None = None
+    type: CodeableConcept | None = None
+
+    @property
+    def is_normal(self) -> bool:
+        """Whether it is the normal range; a range without type is (the element's own definition)."""
+        return self.type is None or any(c.code in ("normal", "") for c in self.type.coding) or not self.type.coding
+
+
+class Component(Element, frozen=True, kw_only=True):
+    """One part of an observation, such as one of two diameters or the systolic pressure."""
+
+    code: CodeableConcept
+    value_quantity: Quantity | None = None
+    value_codeable_concept: CodeableConcept | None = None
+    value_string: str | None = None
+    value_boolean: bool | None = None
+    value_integer: int | None = None
+    value_range: Range | None = None
+    value_ratio: Ratio | None = None
+    value_sampled_data: Unread | None = None
+    value_attachment: Unread | None = None
+    value_time: str | None = None
+    value_date_time: str | None = None
+    value_period: Period | None = None
+    value_reference: Reference | None = None
+    data_absent_reason: CodeableConcept | None = None
+    extension: tuple[Extension, ...] = ()
+    reference_range: tuple[ReferenceRange, ...] = ()
+
+
+class Related(Element, frozen=True, kw_only=True):
+    """STU3: a link to another observation, with its kind."""
+
+    target: Reference
+    type: str | None = None
+
+
+class Observation(Resource, frozen=True, kw_only=True):
+    """An observation of any version."""
+
+    status: Status
+    code: CodeableConcept
+    value_quantity: Quantity | None = None
+    value_codeable_concept: CodeableConcept | None = None
+    value_string: str | None = None
+    value_boolean: bool | None = None
+    value_integer: int | None = None
+    value_range: Range | None = None
+    value_ratio: Ratio | None = None
+    value_sampled_data: Unread | None = None
+    value_attachment: Unread | None = None
+    value_time: str | None = None
+    value_date_time: str | None = None
+    value_period: Period | None = None
+    value_reference: Reference | None = None
+    data_absent_reason: CodeableConcept | None = None
+    category: tuple[CodeableConcept, ...] = ()
+    subject: Reference | None = None
+    encounter_: Reference | None = msgspec.field(name="encounter", default=None)
+    context: Reference | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    effective_instant: str | None = None
+    effective_timing: Timing | None = None
+    performer: tuple[Reference, ...] = ()
+    method: CodeableConcept | None = None
+    body_site: Site | None = None
+    body_structure: Reference | None = None
+    focus: tuple[Reference, ...] = ()
+    specimen: Reference | None = None
+    component: tuple[Component, ...] = ()
+    reference_range: tuple[ReferenceRange, ...] = ()
+    related: tuple[Related, ...] = ()
+    has_member: tuple[Reference, ...] = ()
+    derived_from_: tuple[Reference, ...] = msgspec.field(name="derivedFrom", default=())
+
+    @property
+    def encounter(self) -> Reference | None:
+        """The stay during which it was made (STU3 calls it context)."""
+        return self.encounter_ or self.context
+
+    @property
+    def started(self) -> str | None:
+        """When it was true of the person: the moment, or the start of the period, as written."""
+        if self.effective_date_time is not None:
+            return self.effective_date_time
+        if self.effective_period is not None:
+            return self.effective_period.start
+        if self.effective_timing is not None and self.effective_timing.event:
+            return min(self.effective_timing.event)
+        return self.effective_instant
+
+    @property
+    def ended(self) -> str | None:
+        """The end of its period as written; None for a single moment."""
+        if self.effective_period is not None:
+            return self.effective_period.end
+        if self.effective_timing is not None and len(self.effective_timing.event) > 1:
+            return max(self.effective_timing.event)
+        return None
+
+    @property
+    def members(self) -> tuple[Reference, ...]:
+        """The observations that belong to this one (STU3 related, later hasMember)."""
+        return self.has_member + tuple(r.target for r in self.related if r.type == _STU3_MEMBER)
+
+    @property
+    def sources(self) -> tuple[Reference, ...]:
+        """What it is derived from (STU3 related, later derivedFrom)."""
+        return self.derived_from_ + tuple(r.target for r in self.related if r.type == _STU3_SOURCE)
+
+    @property
+    def body(self) -> Reference | None:
+        """The BodyStructure (STU3 BodySite) it tells of: R5 bodyStructure, focus, or an extension that links one."""
+        if self.body_structure is not None:
+            return self.body_structure
+        for reference in self.focus:
+            if names_body(reference):
+                return reference
+        for holder in (self, self.body_site):
+            for link in extensions(holder, *_BODY_LINKS) if holder is not None else ():
+                if link.value_reference is not None:
+                    return link.value_reference
+        return None
+
+
+def names_body(reference: Reference) -> bool:
+    """Whether a reference leads to a body structure, by its type or its own text."""
+    text = reference.reference or ""
+    return reference.type in ("BodyStructure", "BodySite") or "BodyStructure/" in text or "BodySite/" in text
+
+
+Valued = Observation | Component
+"""What carries a value[x]: an observation or one of its components."""
+
+_VALUES = (
+    "value_quantity", "value_codeable_concept", "value_string", "value_boolean", "value_integer", "value_range",
+    "value_ratio", "value_sampled_data", "value_attachment", "value_time", "value_date_time", "value_period",
+    "value_reference",
+)
+
+
+def forms_of_value(holder: Valued) -> tuple[str, ...]:
+    """Which forms of value[x] are given; more than one is not allowed."""
+    return tuple(name for name in _VALUES if getattr(holder, name) is not None)
