@@ -1,0 +1,194 @@
+"""How the rehearsal hospital knows its callers: nobody asked, basic, a bearer token, a client secret, or SMART
+Backend Services with a signed assertion. It is as strict as the strictest server seen (facts/servers.md)."""
+
+import base64
+import binascii
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from fhir_adapter.sandbox.metadata import ALGORITHMS
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+LONGEST_ASSERTION = timedelta(minutes=5)
+_SCOPE = re.compile(r"system/(\*|[A-Za-z]+)\.(read|\*|[cruds]+)")
+
+
+@dataclass(frozen=True)
+class Open:
+    """Everybody may ask."""
+
+
+@dataclass(frozen=True)
+class Basic:
+    """HTTP basic."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """One fixed token."""
+
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ClientSecret:
+    """OAuth client credentials with a secret, in the header or in the form."""
+
+    client_id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SmartBackend:
+    """SMART Backend Services: the client's public keys as a JWKS."""
+
+    client_id: str
+    keys: Mapping[str, Any] = field(repr=False)
+
+
+Auth = Open | Basic | Bearer | ClientSecret | SmartBackend
+OPEN = Open()
+
+METHODS: dict[type[Any], tuple[str, ...]] = {
+    ClientSecret: ("client_secret_basic", "client_secret_post"),
+    SmartBackend: ("private_key_jwt",),
+}
+"""How the token endpoint knows a client, by kind of auth; the other kinds have no token endpoint."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a request is not answered: status, OperationOutcome code, and a text without secrets."""
+
+    status: int
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class _Token:
+    scopes: tuple[tuple[str, str], ...]
+    until: datetime
+
+
+class Guard:
+    """Checks credentials and gives out tokens that live as long as the persona says."""
+
+    def __init__(self, auth: Auth, token_url: str, clock: Callable[[], datetime]) -> None:
+        self.auth = auth
+        self.token_url = token_url
+        self._clock = clock
+        self._tokens: dict[str, _Token] = {}
+        self._used: set[str] = set()
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """How the token endpoint knows its clients; () when there is none."""
+        return METHODS.get(type(self.auth), ())
+
+    def check(self, authorization: str, type_: str) -> Refusal | None:
+        """Whether this header may read this type (empty: any); None means yes."""
+        if isinstance(self.auth, Open):
+            return None
+        scheme, _, given = authorization.partition(" ")
+        if not given:
+            return Refusal(401, "login", "no credentials")
+        if isinstance(self.auth, Basic):
+            wanted = (self.auth.username, self.auth.password)
+            return None if scheme.lower() == "basic" and _basic(given) == wanted else _WRONG
+        if scheme.lower() != "bearer":
+            return _WRONG
+        if isinstance(self.auth, Bearer):
+            return None if secrets.compare_digest(given.encode(), self.auth.token.encode()) else _WRONG
+        token = self._tokens.get(given)
+        if token is None:
+            return _WRONG
+        if token.until <= self._clock():
+            return Refusal(401, "expired", "the token has expired")
+        if type_ and not any(name in ("*", type_) for name, _ in token.scopes):
+            return Refusal(403, "forbidden", f"the scope does not cover {type_}")
+        return None
+
+    def token(self, form: Mapping[str, str], authorization: str, seconds: int) -> tuple[int, dict[str, Any]]:
+        """The token endpoint: status and JSON body (RFC 6749; SMART Backend Services)."""
+        if not self.methods:
+            return 404, {"error": "invalid_request"}
+        if form.get("grant_type") != "client_credentials":
+            return 400, {"error": "unsupported_grant_type"}
+        if isinstance(self.auth, SmartBackend):
+            wrong = self._assertion_fault(self.auth, form)
+        else:
+            wrong = self._secret_fault(form, authorization)
+        if wrong:
+            return 401, {"error": "invalid_client", "error_description": wrong}
+        asked = form.get("scope", "").split()
+        granted = [(scope, match) for scope in asked if (match := _SCOPE.fullmatch(scope))]
+        if not granted:
+            return 400, {"error": "invalid_scope"}
+        token = secrets.token_urlsafe(24)
+        scopes = tuple((match[1], match[2]) for _, match in granted)
+        self._tokens[token] = _Token(scopes, self._clock() + timedelta(seconds=seconds))
+        answer = {"access_token": token, "token_type": "bearer", "expires_in": seconds}
+        return 200, {**answer, "scope": " ".join(scope for scope, _ in granted)}
+
+    def revoke(self) -> None:
+        """Every token given so far is worth nothing."""
+        self._tokens.clear()
+
+    def _secret_fault(self, form: Mapping[str, str], authorization: str) -> str:
+        scheme, _, given = authorization.partition(" ")
+        if scheme.lower() == "basic":
+            client = _basic(given)
+        else:
+            client = (form.get("client_id", ""), form.get("client_secret", ""))
+        known = isinstance(self.auth, ClientSecret) and client == (self.auth.client_id, self.auth.secret)
+        return "" if known else "unknown client or wrong secret"
+
+    def _assertion_fault(self, auth: SmartBackend, form: Mapping[str, str]) -> str:
+        """What is wrong with a signed assertion; empty: nothing."""
+        if form.get("client_assertion_type") != ASSERTION_TYPE:
+            return "client_assertion_type is missing or another one"
+        try:
+            token = jwt.decode(form.get("client_assertion", ""), _keys(auth), algorithms=list(ALGORITHMS))
+        except (JoseError, ValueError):
+            return "the assertion is no JWT, or no known key (by kid) has signed it with ES384 or RS384"
+        claims, now = token.claims, self._clock()
+        audience = claims.get("aud")
+        expires = claims.get("exp")
+        if not (claims.get("iss") == claims.get("sub") == auth.client_id):
+            return "iss and sub must be the client id"
+        if self.token_url not in (audience if isinstance(audience, list) else [audience]):
+            return "aud must be the token endpoint exactly"
+        if not isinstance(expires, int | float) or not 0 < expires - now.timestamp() <= LONGEST_ASSERTION.seconds:
+            return "exp must be in the future, at most five minutes"
+        number = claims.get("jti")
+        if not isinstance(number, str) or not number or number in self._used:
+            return "jti is missing or was used before"
+        self._used.add(number)
+        return ""
+
+
+_WRONG = Refusal(401, "login", "unknown credentials")
+
+
+def _keys(auth: SmartBackend) -> KeySet:
+    return KeySet.import_key_set({"keys": list(auth.keys["keys"])})
+
+
+def _basic(given: str) -> tuple[str, str]:
+    try:
+        name, _, word = base64.b64decode(given, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return name, word

@@ -1,0 +1,249 @@
+"""Runs a rehearsal hospital: a thread that listens on 127.0.0.1 and a handle for whoever started it."""
+
+import asyncio
+import copy
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fhir_adapter.core.study import FhirVersion
+from fhir_adapter.sandbox.auth import OPEN, Auth, Guard
+from fhir_adapter.sandbox.persona import PLAIN, Faults, Persona
+from fhir_adapter.sandbox.reception import BASE, TOKEN, Asked, Reception, Reply, http_date
+from fhir_adapter.sandbox.requests import Seen, UnexpectedRequests
+from fhir_adapter.sandbox.store import Version, load, record
+
+LOOPBACK = "127.0.0.1"
+_PATIENCE = 10.0
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def utc_now() -> datetime:
+    """The real clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where and when the rehearsal takes place: the port (0: a free one), the clock, the seed of its own orders."""
+
+    port: int = 0
+    clock: Callable[[], datetime] = utc_now
+    seed: int = 0
+
+
+class Rehearsal:
+    """A running rehearsal hospital."""
+
+    def __init__(self, reception: Reception, listener: socket.socket) -> None:
+        self.reception = reception
+        self.port: int = listener.getsockname()[1]
+        self.base_url = reception.base_url
+        self.token_url = reception.guard.token_url
+        self.requests: list[Seen] = []
+        self._lock = threading.Lock()
+        self._listener = listener
+        app = Starlette(routes=[Route("/{path:path}", self._handle, methods=_METHODS)])
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name=f"rehearsal-{self.port}")
+        self._thread.daemon = True
+
+    def start(self) -> None:
+        """Begins to listen.
+
+        Raises:
+            RuntimeError: the server did not come up.
+        """
+        self._thread.start()
+        until = time.monotonic() + _PATIENCE
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > until:
+                self.stop()
+                raise RuntimeError("the rehearsal hospital did not start")
+            time.sleep(0.002)
+
+    def stop(self) -> None:
+        """Ends the server and its thread; safe to call twice."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(_PATIENCE)
+        if self._thread.is_alive():
+            self._server.force_exit = True
+            self._thread.join(_PATIENCE)
+        self._listener.close()
+
+    @property
+    def unexpected(self) -> list[Seen]:
+        """The requests that nobody should have made."""
+        return [seen for seen in self.requests if seen.unexpected]
+
+    @property
+    def persona(self) -> Persona:
+        """How it behaves at the moment."""
+        return self.reception.persona
+
+    def play(self, persona: Persona) -> None:
+        """From now on it behaves like this; faults are counted anew."""
+        with self._lock:
+            self.reception.persona = persona
+            self.reception.faults = Faults(persona.faults)
+
+    def record(self, type_: str, id_: str) -> dict[str, Any]:
+        """The current version of a record, as a copy that may be changed and handed to `edit`.
+
+        Raises:
+            KeyError: there is none.
+        """
+        with self._lock:
+            chain = self.reception.store.chain(type_, id_)
+        if not chain or chain[-1].deleted:
+            raise KeyError(f"no {type_} of that id at this hospital")
+        return copy.deepcopy(chain[-1].data)
+
+    def edit(self, resource: Mapping[str, Any]) -> Version:
+        """Life goes on: a new version of a record, or a new record, with the server's versionId and lastUpdated."""
+        with self._lock:
+            return self.reception.store.put(resource, self.reception.clock())
+
+    def plant(self, body: bytes) -> Version:
+        """A record exactly as these bytes, however broken, as long as its type and id can be found."""
+        with self._lock:
+            return self.reception.store.append(record(body))
+
+    def delete(self, type_: str, id_: str) -> Version:
+        """The record is deleted; reads say 410, its history keeps it."""
+        with self._lock:
+            return self.reception.store.delete(type_, id_, self.reception.clock())
+
+    def expire_searches(self) -> None:
+        """Every next link given so far answers 410."""
+        with self._lock:
+            self.reception.places.forget()
+
+    def revoke_tokens(self) -> None:
+        """Every access token given so far answers 401."""
+        with self._lock:
+            self.reception.guard.revoke()
+
+    async def _handle(self, request: Request) -> Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        query = tuple(parse_qsl(request.url.query, keep_blank_values=True))
+        asked = Asked(request.method, request.url.path, query, headers, await request.body())
+        with self._lock:
+            reply = self.reception.answer(asked)
+            authorized = headers.pop("authorization", None) is not None
+            self.requests.append(
+                Seen(
+                    method=asked.method,
+                    path=asked.path,
+                    query=query,
+                    headers=headers,
+                    authorized=authorized,
+                    status=reply.status,
+                    unexpected=reply.unexpected,
+                )
+            )
+        if reply.seconds:
+            await asyncio.sleep(reply.seconds)
+        return self._response(reply)
+
+    def _response(self, reply: Reply) -> Response:
+        headers = {**reply.headers, "Date": http_date(self.reception.clock())}
+        if reply.cut:
+            headers["Content-Length"] = str(len(reply.body) + 1000)
+        return Response(reply.body, reply.status, headers, reply.media)
+
+
+def _listener(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((LOOPBACK, port))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def start(
+    folder: Path,
+    *,
+    fhir_version: FhirVersion = "R4",
+    auth: Auth = OPEN,
+    persona: Persona = PLAIN,
+    strict: bool = False,
+    stage: Stage = Stage(),
+) -> Rehearsal:
+    """A rehearsal hospital that runs until its `stop()`; mostly `serve` is what you want.
+
+    Raises:
+        OSError: the port is taken.
+        ValueError: a line of the folder's NDJSON has no type or no id.
+    """
+    store = load(folder)
+    listener = _listener(stage.port)
+    origin = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+    guard = Guard(auth, origin + TOKEN, stage.clock)
+    reception = Reception(fhir_version, origin, store, guard, persona, strict, stage.clock, stage.seed)
+    rehearsal = Rehearsal(reception, listener)
+    rehearsal.start()
+    return rehearsal
+
+
+@contextmanager
+def serve(
+    folder: Path,
+    *,
+    fhir_version: FhirVersion = "R4",
+    auth: Auth = OPEN,
+    persona: Persona = PLAIN,
+    strict: bool = False,
+    stage: Stage = Stage(),
+) -> Iterator[Rehearsal]:
+    """Serves `folder` (`<Type>.ndjson`, `history.ndjson`) as a FHIR server at `base_url` until the block ends.
+
+    `strict`: an unknown parameter is answered with 400, and whatever nobody should ask (unknown path, type,
+    parameter or method, no or wrong credentials, a bad assertion) fails the block at its end.
+
+    Raises:
+        UnexpectedRequests: at the end of a strict block that was left without another error.
+        OSError, ValueError: as `start`.
+    """
+    rehearsal = start(folder, fhir_version=fhir_version, auth=auth, persona=persona, strict=strict, stage=stage)
+    try:
+        yield rehearsal
+    finally:
+        rehearsal.stop()
+    if strict and rehearsal.unexpected:
+        raise UnexpectedRequests(rehearsal.unexpected)
+
+
+__all__ = ["BASE", "LOOPBACK", "Rehearsal", "Stage", "serve", "start", "utc_now"]
