@@ -39,7 +39,7 @@ class Code(msgspec.Struct, frozen=True):
 
 
 class ConceptRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of mappings/concepts/<list>.csv: a source code, the concept it means, for which hospital, who decided."""
+    """One line of mappings/concepts/<list>.csv: a source code, the concept it means, for which hospital."""
 
     system: str
     code: str

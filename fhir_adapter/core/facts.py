@@ -5,13 +5,12 @@ dictionary and the frames follow from it (docs/decisions/0002).
 """
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-if TYPE_CHECKING:
-    from fhir_adapter.core.conflicts import Doubt
-    from fhir_adapter.core.problems import Problem
+from fhir_adapter.core.conflicts import Doubt
+from fhir_adapter.core.problems import Problem
 
 
 def column(meaning: str, *, unit: str = "", codes: tuple[str, ...] = (), source: str = "") -> msgspec.Meta:
@@ -36,7 +35,7 @@ class Ignored(msgspec.Struct, frozen=True):
     reason: str
 
 
-Finding = "Fact | Problem | Doubt | Ignored"
+Finding = Fact | Problem | Doubt | Ignored
 """What a mapper may yield for one resource."""
 
 

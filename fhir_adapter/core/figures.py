@@ -1,4 +1,4 @@
-"""The numbers that pages, prints and files show: rates, Kaplan-Meier curves, counts, and how whole the data behind them is.
+"""The numbers that pages, prints and files show: rates, Kaplan-Meier curves, counts, completeness of the data behind.
 
 Plain values, made by `endpoints` (estimates) and `flow` (completeness, conflicts), read by `report`, `export` and the
 command line. Spans are whole days; whoever shows months divides by the protocol's `days_per_month`.

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import CheckConstraint, Column, Numeric, Text, TypeDecorator
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import Boolean, Integer
-from sqlmodel import SQLModel
+from sqlmodel import Field, SQLModel
 
 from fhir_adapter.core.dates import PartialDate
 
@@ -89,7 +89,8 @@ def _columns(name: str, hint: Any) -> tuple[ColumnSpec, ...]:
         ColumnSpec(name, str, nullable, field=name, part="text", **about),
         ColumnSpec(f"{name}_precision", str, nullable, f"{note}: precision", field=name, part="precision",
                    codes=("year", "month", "day")),
-        ColumnSpec(f"{name}_written", str, nullable, f"{note}: as written, with its offset", field=name, part="written"),
+        ColumnSpec(f"{name}_written", str, nullable, f"{note}: as written, with its offset", field=name,
+                   part="written"),
     )
 
 
@@ -111,8 +112,6 @@ def table_of(name: str, specs: tuple[ColumnSpec, ...], key: tuple[str, ...], tit
     """A SQLModel table built from declared columns; `key` names its primary key."""
     annotations: dict[str, Any] = {}
     namespace: dict[str, Any] = {"__tablename__": name, "__doc__": title, "__module__": __name__}
-    from sqlmodel import Field
-
     for spec in specs:
         annotations[spec.name] = spec.type | None if spec.nullable else spec.type
         namespace[spec.name] = Field(
@@ -121,7 +120,9 @@ def table_of(name: str, specs: tuple[ColumnSpec, ...], key: tuple[str, ...], tit
     checks = tuple(check for spec in specs if (check := check_of(name, spec)) is not None)
     namespace["__annotations__"] = annotations
     namespace["__table_args__"] = (*checks, {"comment": title})
-    return type(SQLModel)(_class_name(name), (SQLModel,), namespace, table=True)
+    metaclass: Any = type(SQLModel)
+    table: type[SQLModel] = metaclass(_class_name(name), (SQLModel,), namespace, table=True)
+    return table
 
 
 def _class_name(table: str) -> str:

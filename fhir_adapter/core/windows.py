@@ -64,8 +64,23 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     code: str
 
 
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an answer is not whole: a short code and words without any value.
+
+    Codes: `refused`, `failed`, `paused`, `suppressed`, `truncated`, `not_fhir`, `unexpected_answer`, `link_loop`,
+    `page_cap`, `off_origin`, `cursor_lost`, `short`, `unfiltered`.
+    """
+
+    code: str
+    message: str
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer: entries, damage, outcomes, and the next link as the server gave it (None: the last page)."""
+    """One answer: entries, damage, outcomes, and the next link as the server gave it (None: the last page).
+
+    `honoured` is False when the server did not, or may not have, applied the patient filter. A page with `gaps` means
+    that the answer to its question is not whole, also when no page follows.
+    """
 
     url: str
     entries: tuple[Entry, ...]
@@ -74,6 +89,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None = None
     total: int | None = None
     self_link: str | None = None
+    honoured: bool = True
+    gaps: tuple[Gap, ...] = ()
 
 
 class WindowState(StrEnum):

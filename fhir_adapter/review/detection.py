@@ -4,7 +4,7 @@ Input everywhere: fact frames of standing facts (columns of core.tables.FACT_COL
 Output: Disputes. Only candidates are walked in Python; the search for them is whole-column.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -42,7 +42,7 @@ def member(table: str, row: Any) -> Member:
 def death_dates_disagree(frames: Frames) -> Iterator[Dispute]:
     """Two sources state deaths on days that cannot be the same (a month holds any of its days)."""
     deaths = _rows(frames, "vital_status", lambda f: (f.status == "dead") & f.death.notna())
-    for subject, rows in _repeated(deaths, ["subject"]):
+    for (subject,), rows in _repeated(deaths, ["subject"]):
         dates = [PartialDate(text=row.death, written="") for row in rows]
         if max(date.earliest for date in dates) > min(date.latest for date in dates):
             yield _facts("death_dates_disagree", "vital_status", subject, rows, "death",
@@ -56,9 +56,9 @@ def activity_after_death(frames: Frames) -> Iterator[Dispute]:
         return
     latest = deaths.death.map(lambda text: PartialDate(text=text, written="").latest.isoformat())
     last_day = latest.groupby(deaths.subject).max()
-    found: dict[str, list[Member]] = {}
+    found: dict[Any, list[Member]] = {}
     for table, column in _ACTIVITY.items():
-        rows = _rows(frames, table, lambda f, c=column: f[c].str.len() == 10)
+        rows = _rows(frames, table, _known_to_the_day(column))
         if table == "drug_administration" and not rows.empty:
             rows = rows[rows.given.eq(True) & rows.evidence.eq("administered")]
         late = rows[rows[column] > rows.subject.map(last_day)] if not rows.empty else rows
@@ -76,7 +76,8 @@ def fatal_ae_without_death(frames: Frames) -> Iterator[Dispute]:
     """An adverse event was fatal (outcome, or grade 5), but no record says that the subject died."""
     fatal = _rows(frames, "adverse_event", lambda f: f.outcome.eq("fatal") | f.grade.eq(5))
     dead = set(_rows(frames, "vital_status", lambda f: f.status == "dead").get("subject", ()))
-    for row in fatal.itertuples():
+    rows: Iterable[Any] = fatal.itertuples()
+    for row in rows:
         if row.subject not in dead:
             one = member("adverse_event", row)
             yield Dispute(kind="fatal_ae_without_death", scope=scope_of([one]), subject=row.subject, members=(one,),
@@ -132,7 +133,7 @@ def duplicate_adverse_events(frames: Frames) -> Iterator[Dispute]:
 
 def retracted_records(frames: Frames) -> Iterator[Dispute]:
     """A record that decided something was deleted or entered in error."""
-    found: dict[tuple[str, str], list[Member]] = {}
+    found: dict[tuple[Any, Any], list[Member]] = {}
     for table in sorted(ENDPOINT_TABLES):
         for row in _rows(frames, table, lambda f: f.standing == "retracted").itertuples():
             found.setdefault((row.subject, row.resource), []).append(member(table, row))
@@ -150,6 +151,10 @@ def _facts(kind: str, table: str, subject: str, rows: list[Any], column: str, me
                    message=message, holds=holds)
 
 
+def _known_to_the_day(column: str) -> Callable[[pd.DataFrame], "pd.Series[bool]"]:
+    return lambda frame: frame[column].str.len() == 10
+
+
 def _rows(frames: Frames, table: str, condition: Callable[[pd.DataFrame], "pd.Series[bool]"]) -> pd.DataFrame:
     frame = frames.get(table)
     if frame is None or frame.empty:
@@ -163,7 +168,7 @@ def _repeated(frame: pd.DataFrame, keys: list[str]) -> Iterator[tuple[Any, list[
         return
     doubles = frame[frame.duplicated(keys, keep=False)]
     for key, group in doubles.groupby(keys, sort=True, dropna=False):
-        yield (key if len(keys) > 1 else key[0] if isinstance(key, tuple) else key), list(group.itertuples())
+        yield key, list(group.itertuples())
 
 
 ALL: tuple[Callable[[Frames], Iterator[Dispute]], ...] = (

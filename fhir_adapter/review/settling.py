@@ -86,7 +86,8 @@ def record_disputes(doubts: pd.DataFrame, frames: Frames) -> list[Dispute]:
     """
     found: list[Dispute] = []
     codes: dict[tuple[str, tuple[str, ...]], Any] = {}
-    for row in doubts.itertuples():
+    rows: Iterable[Any] = doubts.itertuples()
+    for row in rows:
         scope = tuple(json.loads(row.scope)) if row.scope else ()
         if row.kind in CODE_KINDS and scope:
             codes.setdefault((row.kind, scope), row)
@@ -163,7 +164,7 @@ def _override(conflict: Conflict, decision: Decision, live: Frames, overrides: d
         if not members:
             continue
         frame = live[table]
-        first = frame[frame.fact_key == members[0].fact_key].iloc[0].to_dict()
+        first: dict[Any, Any] = frame[frame.fact_key == members[0].fact_key].iloc[0].to_dict()
         overrides.setdefault(table, []).append({
             **first, **_with_parts(changes), "fact_key": digest(conflict.key, str(decision.number), table),
             "hospital": "decision", "resource": conflict.key, "ordinal": decision.number, "position": 0,

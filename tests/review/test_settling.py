@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from fhir_adapter.core.conflicts import Decision
+from fhir_adapter.core.facts import Fact
 from fhir_adapter.core.tables import FACT_COLUMNS, columns_of
 from fhir_adapter.domains.adverse_event import AdverseEvent
 from fhir_adapter.domains.lesion_measurement import LesionMeasurement
@@ -13,7 +14,7 @@ from fhir_adapter.domains.response_assessment import ResponseAssessment
 from fhir_adapter.domains.vital_status import VitalStatus
 from fhir_adapter.review.settling import Settled, settle
 
-FACTS = {
+FACTS: dict[str, type[Fact]] = {
     "vital_status": VitalStatus, "adverse_event": AdverseEvent, "lesion_measurement": LesionMeasurement,
     "response_assessment": ResponseAssessment,
 }

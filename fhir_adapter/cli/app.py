@@ -1,0 +1,32 @@
+"""The front door: every command group, and how errors become exit codes."""
+
+import sys
+
+import typer
+
+from fhir_adapter.cli import results, review, study, sync
+from fhir_adapter.core.errors import AdapterError
+
+app = typer.Typer(
+    name="fhir-adapter",
+    help="From hospitals' FHIR servers to trial endpoints that a statistician can defend.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+study.add_to(app)
+sync.add_to(app)
+review.add_to(app)
+results.add_to(app)
+
+
+def main() -> None:
+    """Run a command; an AdapterError is shown without a traceback and gives its exit code."""
+    try:
+        app()
+    except AdapterError as error:
+        print(f"fhir-adapter: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("fhir-adapter: stopped; running again is safe.", file=sys.stderr)
+        sys.exit(3)

@@ -1,0 +1,85 @@
+"""Options that every command knows, and how its answer is printed."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from fhir_adapter.flow import Workspace
+
+StudyOption = Annotated[Path, typer.Option("--study", help="The study folder (mappings/ and sync/).")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+ByOption = Annotated[str, typer.Option("--by", help="Who decides: a name in [people] of settings.toml.")]
+HospitalsArgument = Annotated[list[str] | None, typer.Argument(help="Hospitals of the study; none means all.")]
+HERE = Path()
+
+
+@contextmanager
+def workspace(study: Path) -> Iterator["Workspace"]:
+    """The opened study: its databases are closed at the end."""
+    from fhir_adapter import flow
+
+    with flow.open_workspace(study) as opened:
+        yield opened
+
+
+def say(text: str = "") -> None:
+    """A plain line."""
+    print(text)
+
+
+def as_json(value: Any) -> None:
+    """A value as JSON."""
+    import msgspec
+
+    print(json.dumps(msgspec.to_builtins(value), ensure_ascii=False, indent=2))
+
+
+def table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    """A table on a terminal, tab-separated lines elsewhere; an empty one says so."""
+    if not rows:
+        print(f"{title}: none")
+        return
+    if not sys.stdout.isatty():
+        print("\t".join(columns))
+        for row in rows:
+            print("\t".join("" if cell is None else str(cell) for cell in row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(*columns, title=title, title_justify="left")
+    for row in rows:
+        drawn.add_row(*("" if cell is None else str(cell) for cell in row))
+    Console().print(drawn)
+
+
+@contextmanager
+def progress() -> Iterator[Any]:
+    """A Progress: bars on a terminal, a plain line for each finished step elsewhere."""
+    if not sys.stderr.isatty():
+        finished: set[str] = set()
+
+        def line(what: str, done: int, total: int) -> None:
+            if total and done >= total and what not in finished:
+                finished.add(what)
+                print(f"{what}: {done}", file=sys.stderr)
+
+        yield line
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as bars:
+        tasks: dict[str, Any] = {}
+
+        def bar(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total or None)
+            bars.update(tasks[what], completed=done, total=total or None)
+
+        yield bar

@@ -1,0 +1,165 @@
+"""Commands by which people decide: conflicts, decisions, problems, subjects, audit."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fhir_adapter.cli.options import HERE, ByOption, JsonOption, StudyOption, as_json, say, table, workspace
+
+KeyArgument = Annotated[str, typer.Argument(help="The conflict's key (its first characters are enough).")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the commands of this group on the application."""
+    conflicts = typer.Typer(help="What contradicts, and what to do about it.", no_args_is_help=True)
+    conflicts.command("list")(list_conflicts)
+    conflicts.command("show")(show_conflict)
+    conflicts.command("decide")(decide)
+    conflicts.command("undo")(undo)
+    decisions = typer.Typer(help="What people decided, as a file that can be replayed.", no_args_is_help=True)
+    decisions.command("export")(export_decisions)
+    decisions.command("import")(import_decisions)
+    problems = typer.Typer(help="Records that were refused or doubted.", no_args_is_help=True)
+    problems.command("list")(list_problems)
+    problems.command("ack")(acknowledge)
+    subjects = typer.Typer(help="The subjects of the study.", no_args_is_help=True)
+    subjects.command("list")(list_subjects)
+    audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
+    audit.command("verify")(verify_audit)
+    for name, group in (("conflicts", conflicts), ("decisions", decisions), ("problems", problems),
+                        ("subjects", subjects), ("audit", audit)):
+        app.add_typer(group, name=name)
+
+
+def list_conflicts(
+    kind: Annotated[str, typer.Option(help="Only this kind.")] = "",
+    state: Annotated[str, typer.Option(help="open, closed or all.")] = "open",
+    study: StudyOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """List conflicts, open ones first."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work:
+        rows = flow.conflicts(work, kind=kind, state=state)
+    if json:
+        as_json(rows)
+        return
+    table(
+        "Conflicts",
+        ("key", "kind", "subject", "hospitals", "state", "owner", "blocking", "meanwhile"),
+        [(r.key[:12], r.kind, r.subject or "", ", ".join(r.hospitals), r.state, r.owner, "yes" if r.blocking else "no",
+          r.meanwhile) for r in rows],
+    )
+
+
+def show_conflict(key: KeyArgument, study: StudyOption = HERE, json: JsonOption = False) -> None:
+    """Show both sides of a conflict, what counts meanwhile, and what can be decided."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work:
+        shown = flow.conflict(work, key)
+    if json:
+        as_json(shown)
+        return
+    for line in shown.lines:
+        say(line)
+
+
+def decide(
+    key: KeyArgument,
+    choice: Annotated[str, typer.Argument(help="One of the choices that `conflicts show` lists.")],
+    by: ByOption,
+    reason: Annotated[str, typer.Option(help="Why; kept with the decision.")],
+    value: Annotated[str, typer.Option(help="What the choice needs: a fact, a concept, a role, JSON columns.")] = "",
+    study: StudyOption = HERE,
+) -> None:
+    """Settle a conflict: signed, reasoned, reversible."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work:
+        say(flow.decide(work, flow.Choice(conflict=key, choice=choice, value=value, reason=reason, by=by)))
+
+
+def undo(
+    number: Annotated[int, typer.Argument(help="The decision's number.")],
+    by: ByOption,
+    reason: Annotated[str, typer.Option(help="Why; kept with the decision.")],
+    study: StudyOption = HERE,
+) -> None:
+    """Undo a decision by another one; nothing is deleted."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work:
+        say(flow.undo(work, number, reason=reason, by=by))
+
+
+def export_decisions(
+    path: Annotated[Path, typer.Argument(help="The CSV file to write.")], study: StudyOption = HERE
+) -> None:
+    """Write every decision to a CSV file that another vault can replay."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work:
+        say(f"{flow.export_decisions(work, path)} decisions written to {path}.")
+
+
+def import_decisions(
+    path: Annotated[Path, typer.Argument(help="A CSV file of decisions.")],
+    by: Annotated[str, typer.Option("--by", help="Who imports, where a row names nobody.")] = "",
+    study: StudyOption = HERE,
+) -> None:
+    """Replay decisions from a CSV file; those that stand already are left alone."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work:
+        for line in flow.import_decisions(work, path, by=by):
+            say(line)
+
+
+def list_problems(study: StudyOption = HERE, json: JsonOption = False) -> None:
+    """List problems and what to do about them, quarantine first."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work:
+        rows = flow.problems(work)
+    if json:
+        as_json(rows)
+        return
+    table("Problems", ("number", "code", "where", "message", "acknowledged by"),
+          [(r.number, r.code, r.where, r.message, r.acknowledged_by) for r in rows])
+
+
+def acknowledge(
+    by: ByOption,
+    reason: Annotated[str, typer.Option(help="Why it may stay; kept in the audit trail.")],
+    numbers: Annotated[list[str] | None, typer.Argument(help="Numbers of `problems list`; none means all.")] = None,
+    study: StudyOption = HERE,
+) -> None:
+    """Acknowledge quarantined records: they stay refused, and no longer make a sync incomplete."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work:
+        say(f"{flow.acknowledge(work, numbers or [], by=by, reason=reason)} records acknowledged.")
+
+
+def list_subjects(study: StudyOption = HERE, json: JsonOption = False) -> None:
+    """List subjects with their hospitals and standing in the study."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work:
+        rows = flow.subjects(work)
+    if json:
+        as_json(rows)
+        return
+    table("Subjects", ("subject", "hospitals", "enrolled", "treated"),
+          [(r.subject, ", ".join(r.hospitals), r.enrolled, r.treated) for r in rows])
+
+
+def verify_audit(study: StudyOption = HERE) -> None:
+    """Check the hash chain of the audit trail, entry by entry."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work:
+        say(flow.verify_audit(work))

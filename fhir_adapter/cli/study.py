@@ -1,0 +1,59 @@
+"""Commands around a study folder: the demonstration, a new study, the rehearsal hospitals, the database schema."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fhir_adapter.cli.options import HERE, JsonOption, StudyOption, as_json, progress, say, workspace
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the commands of this group on the application."""
+    app.command()(demo)
+    app.command()(init)
+    app.command()(sandbox)
+    database = typer.Typer(help="The databases' schema.", no_args_is_help=True)
+    database.command("upgrade")(upgrade)
+    app.add_typer(database, name="db")
+
+
+def demo(json: JsonOption = False) -> None:
+    """The whole path offline: three rehearsal hospitals, synced over HTTP, settled, derived and reported."""
+    from fhir_adapter import flow
+
+    with progress() as told:
+        shown = flow.demo(Path.cwd(), told)
+    if json:
+        as_json(shown)
+    else:
+        say(shown.text)
+    raise typer.Exit(shown.code)
+
+
+def init(folder: Annotated[Path, typer.Argument(help="The new study's folder.")]) -> None:
+    """Make a study folder: mappings/, sync/ and a sample hospital to fill in."""
+    from fhir_adapter import flow
+
+    for line in flow.init(folder):
+        say(line)
+
+
+def sandbox(study: StudyOption = HERE) -> None:
+    """Serve the rehearsal hospitals of the study on their loopback ports until stopped."""
+    from fhir_adapter import flow
+
+    with flow.sandbox(study) as addresses:
+        for name, address in sorted(addresses.items()):
+            say(f"{name}: {address}")
+        say("Sync them from another terminal with `fhir-adapter sync`; stop with Ctrl-C.")
+        try:
+            flow.wait_until_stopped()
+        except KeyboardInterrupt:
+            say("Stopped.")
+
+
+def upgrade(study: StudyOption = HERE) -> None:
+    """Bring both databases to the newest schema."""
+    with workspace(study):
+        say("Both databases have the newest schema.")

@@ -1,0 +1,112 @@
+"""Commands that ask hospitals and take in what they say."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fhir_adapter.cli.options import (
+    HERE,
+    HospitalsArgument,
+    JsonOption,
+    StudyOption,
+    as_json,
+    progress,
+    say,
+    table,
+    workspace,
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the commands of this group on the application."""
+    for command in (sync, pull, settle, derive, status):
+        app.command()(command)
+    app.command("map")(map_records)
+
+
+def sync(hospitals: HospitalsArgument = None, study: StudyOption = HERE, json: JsonOption = False) -> None:
+    """Pull, map, settle and derive: the scheduled job. Exit code 3: finished, but something is missing."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work, progress() as told:
+        _end(flow.sync(work, hospitals or [], told), json)
+
+
+def pull(
+    hospitals: HospitalsArgument = None,
+    files: Annotated[Path | None, typer.Option(help="Read a folder of FHIR files instead of a hospital.")] = None,
+    fhir_version: Annotated[str, typer.Option(help="FHIR version of the files: STU3, R4, R4B or R5.")] = "R4",
+    as_name: Annotated[str, typer.Option("--as", help="Hospital name to keep the files under.")] = "files",
+    study: StudyOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Ask hospitals, or read a folder of FHIR files, into the vault; nothing is interpreted yet."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work, progress() as told:
+        if files is not None:
+            _end(flow.pull_files(work, files, fhir_version, as_name, told), json)
+        else:
+            _end(flow.pull(work, hospitals or [], told), json)
+
+
+def map_records(hospitals: HospitalsArgument = None, study: StudyOption = HERE, json: JsonOption = False) -> None:
+    """Read what the vault has and the trial database has not: versions become facts and problems."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work, progress() as told:
+        _end(flow.map_records(work, hospitals or [], told), json)
+
+
+def settle(study: StudyOption = HERE) -> None:
+    """Find conflicts, lay decisions over facts, and conclude, for the subjects that changed."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work, progress() as told:
+        say(f"{flow.conclude(work, told)} subjects settled and derived.")
+
+
+def derive(study: StudyOption = HERE) -> None:
+    """Conclude anew for every subject: response, progression, survival, toxicity, exposure."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work, progress() as told:
+        say(f"{flow.conclude(work, told, everyone=True)} subjects settled and derived.")
+
+
+def status(study: StudyOption = HERE, json: JsonOption = False) -> None:
+    """Completeness by hospital and type, the last runs, and what waits for a person."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work:
+        shown = flow.status(work)
+    if json:
+        as_json(shown)
+        return
+    table(
+        "Completeness",
+        ("hospital", "type", "mode", "whole as of", "open since", "declared gap"),
+        [(r.hospital, r.type, r.mode, r.whole_as_of, r.open_since, r.declared_gap) for r in shown.completeness],
+    )
+    table("Last runs", ("run", "hospital", "started", "ended", "exit"), [tuple(run) for run in shown.runs])
+    for line in shown.lines:
+        say(line)
+
+
+def _end(outcome: Any, json: bool) -> None:
+    """Print how a run ended and leave with its exit code."""
+    if json:
+        as_json({"code": outcome.code, "hospitals": outcome.hospitals})
+    else:
+        for one in outcome.hospitals:
+            counts = one.counts
+            say(
+                f"{one.hospital}: fetched {counts.fetched} = outside cohort {counts.outside} + unchanged "
+                f"{counts.unchanged} + repeated {counts.repeated} + unreadable {counts.unreadable} + new {counts.new}; "
+                f"mapped {counts.mapped}, waiting {counts.waiting}, ignored {counts.ignored}, "
+                f"quarantined {counts.quarantined}; exit {one.code}"
+            )
+            for message in one.messages:
+                say(f"  {message}")
+    raise typer.Exit(outcome.code)
