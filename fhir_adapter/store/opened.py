@@ -1,0 +1,62 @@
+"""What every part of the vault stands on: the open database, the secret, and the lease check."""
+
+import hashlib
+import hmac
+from datetime import datetime
+from functools import lru_cache
+
+from fhir_adapter.core.errors import LeaseHeld
+from fhir_adapter.store.engine import Database
+from fhir_adapter.store.instants import instant
+from fhir_adapter.store.records import Lease
+from fhir_adapter.store.transaction import Transaction
+
+
+def resource_key(secret: bytes, hospital: str, resource_type: str, fhir_id: str) -> str:
+    """The opaque key of a record: 32 hex characters, the same in any order of arrival."""
+    return _keyed(secret, f"{hospital}|{resource_type}|{fhir_id}")
+
+
+def _keyed(secret: bytes, text: str) -> str:
+    return hmac.digest(secret, text.encode("utf-8", "surrogatepass"), "sha256")[:16].hex()
+
+
+def link_digest(link: str) -> str:
+    """How a followed link is remembered: links can carry tokens and patient ids."""
+    return hashlib.sha256(link.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class OpenVault:
+    """An open vault: one database and the secret that makes its keys."""
+
+    def __init__(self, database: Database, secret: bytes) -> None:
+        self.database = database
+        self._secret = secret
+        self._key = lru_cache(maxsize=65536)(lambda h, t, i: resource_key(secret, h, t, i))
+        self._seen: dict[int, set[int]] = {}
+
+    def key(self, hospital: str, resource_type: str, fhir_id: str) -> str:
+        """The opaque key of a record; for a Patient it is also what the trial knows of that patient."""
+        return str(self._key(hospital, resource_type, fhir_id))
+
+    def person_mark(self, hospital: str, patient: str) -> str:
+        """HMAC of a person at a hospital: all that is kept of an erased one."""
+        return _keyed(self._secret, f"erased|{hospital}|{patient}")
+
+    def close(self) -> None:
+        """Gives the database back."""
+        self.database.close()
+
+
+def require_lease(transaction: Transaction, lease: Lease, now: datetime) -> None:
+    """Checks, inside the writing transaction, that the lease is still ours; nobody can take it until the commit.
+
+    Raises:
+        LeaseHeld: it has expired or somebody else has taken it since; nothing of this transaction is written.
+    """
+    lock = " FOR UPDATE" if transaction.postgres else ""
+    row = transaction.row(f"SELECT number, holder, expires_at FROM lease WHERE name = ?{lock}", (lease.name,))
+    if row is None or (row[0], row[1]) != (lease.number, lease.holder):
+        raise LeaseHeld(f"the lease {lease.name} was taken by another run; this one stops without writing")
+    if instant(row[2]) <= now:
+        raise LeaseHeld(f"the lease {lease.name} has expired; this run stops without writing, run again")

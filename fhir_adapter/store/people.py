@@ -1,0 +1,79 @@
+"""What people did: decisions, remarks, cuts. Each with its audit entry, in one transaction."""
+# ruff: noqa: S608 - names of tables and columns are our own; values always go in as parameters
+
+from collections.abc import Sequence
+
+import msgspec
+
+from fhir_adapter.core.conflicts import Decision
+from fhir_adapter.core.errors import UsageError
+from fhir_adapter.store.audit import append_audit, lock_chain
+from fhir_adapter.store.instants import as_json, cleaned, stamp
+from fhir_adapter.store.opened import OpenVault
+from fhir_adapter.store.records import Cut, NewDecision, Signature
+
+_DECISION = ("number", "conflict_key", "kind", "fingerprint", "choice", "value", "reason", "decided_by",
+             "os_user", "decided_at", "undoes")  # fmt: skip; SYSTEM_USER is a reserved word of PostgreSQL
+_CUT = ("name", "data_cutoff", "known_at", "digest", "reason", "signed_by", "signed_at")
+
+
+class People(OpenVault):
+    """Signing and reading what people decided; nothing here is ever changed or removed."""
+
+    def decide(self, decisions: Sequence[NewDecision], signed: Signature) -> list[Decision]:
+        """Signs decisions, all or none, each with an audit entry; their numbers follow on in order."""
+        with self.database.writing() as transaction:
+            lock_chain(transaction)
+            last = int(transaction.value("SELECT max(number) FROM decision") or 0)
+            made = [Decision(
+                number=number, conflict_key=new.conflict_key, kind=new.kind, fingerprint=new.fingerprint,
+                choice=new.choice, value=cleaned(new.value), reason=cleaned(new.reason), decided_by=signed.by,
+                system_user=signed.system_user, decided_at=stamp(signed.at), undoes=new.undoes,
+            ) for number, new in enumerate(decisions, start=last + 1)]  # fmt: skip
+            transaction.insert("decision", _DECISION,
+                               [msgspec.structs.astuple(item) for item in made])  # fmt: skip
+            for item in made:
+                append_audit(transaction, signed, "decide", f"conflict {item.conflict_key}", as_json(item))
+        return made
+
+    def decisions(self, after: int = 0) -> list[Decision]:
+        """All decisions after a number, in the order of signing."""
+        with self.database.reading() as transaction:
+            rows = transaction.rows(
+                f"SELECT {', '.join(_DECISION)} FROM decision WHERE number > ? ORDER BY number", (after,)
+            )  # fmt: skip
+        return [Decision(**dict(zip(Decision.__struct_fields__, row, strict=True))) for row in rows]
+
+    def remark(self, conflict_key: str, words: str, signed: Signature) -> None:
+        """A remark beside a conflict; it decides nothing."""
+        with self.database.writing() as transaction:
+            transaction.run(
+                "INSERT INTO remark (conflict_key, words, written_by, written_at) VALUES (?, ?, ?, ?)",
+                (conflict_key, cleaned(words), signed.by, stamp(signed.at)),
+            )
+            append_audit(transaction, signed, "remark", f"conflict {conflict_key}", as_json({"words": cleaned(words)}))
+
+    def remarks(self, conflict_key: str) -> list[tuple[str, str, str]]:
+        """The remarks beside a conflict: words, by whom, when."""
+        with self.database.reading() as transaction:
+            return [tuple(row) for row in transaction.rows(
+                "SELECT words, written_by, written_at FROM remark WHERE conflict_key = ? ORDER BY id", (conflict_key,)
+            )]  # fmt: skip
+
+    def lock_cut(self, cut: Cut, signed: Signature) -> None:
+        """Keeps a cut.
+
+        Raises:
+            UsageError: a cut of that name is there already; a cut is never changed.
+        """
+        with self.database.writing() as transaction:
+            if transaction.value("SELECT 1 FROM cut WHERE name = ?", (cut.name,)):
+                raise UsageError(f"there is a cut named {cut.name} already; a cut is never changed, choose another name")
+            transaction.insert("cut", _CUT, [tuple(getattr(cut, name) for name in _CUT)])
+            append_audit(transaction, signed, "cut", f"cut {cut.name}", as_json(cut))
+
+    def cuts(self) -> list[Cut]:
+        """All cuts by name."""
+        with self.database.reading() as transaction:
+            rows = transaction.rows(f"SELECT {', '.join(_CUT)} FROM cut ORDER BY name")
+        return [Cut(**dict(zip(_CUT, row, strict=True))) for row in rows]

@@ -1,0 +1,288 @@
+"""Raw versions: pages go in whole, rows for mapping come out in order."""
+# ruff: noqa: S608 - names of tables and columns are our own; values always go in as parameters
+
+import hashlib
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from fhir_adapter.core.windows import Damage
+from fhir_adapter.store import succession
+from fhir_adapter.store.coverage import move_coverage
+from fhir_adapter.store.instants import cleaned, stamp, storable
+from fhir_adapter.store.opened import OpenVault, require_lease
+from fhir_adapter.store.quarantine import keep_damages
+from fhir_adapter.store.records import Head, Kept, Kind, Lease, PageCounts, PageProgress, Version
+from fhir_adapter.store.succession import Seen
+from fhir_adapter.store.transaction import Transaction
+from fhir_adapter.store.windows import move_window
+
+_RESOURCE = ("key", "hospital", "type", "fhir_id", "patient", "ordinal", "ordinals", "kind", "version_id",
+             "last_updated", "sha256", "canonical")  # fmt: skip
+_VERSION = ("resource", "ordinal", "hospital", "seq", "kind", "version_id", "last_updated", "sha256", "body",
+            "encoding", "url", "received_at", "run", "was_head")  # fmt: skip
+_READ = (
+    "SELECT r.key, v.ordinal, v.hospital, v.seq, r.type, r.fhir_id, r.patient, v.kind, v.version_id, v.last_updated, "
+    "v.sha256, v.body, v.encoding, v.url, v.received_at, v.run, r.ordinal, v.was_head "
+    "FROM version v JOIN resource r ON r.key = v.resource "
+)
+
+
+class _State:
+    """A record as it stands while a page is worked in."""
+
+    def __init__(self, row: Any) -> None:
+        self.hospital, self.type, self.fhir_id, self.patient = row[1:5]
+        self.ordinal, self.ordinals, self.kind = row[5:8]
+        self.seen = Seen(row[8], row[9], row[7] != Kind.CONTENT, row[10], row[11])
+        self.body: bytes | None = None
+
+    def row(self, key: str) -> tuple[Any, ...]:
+        head = self.seen
+        return (key, self.hospital, self.type, self.fhir_id, self.patient, self.ordinal, self.ordinals, self.kind,
+                head.version_id, head.last_updated, head.sha256, head.canonical)  # fmt: skip
+
+
+class _Intake:
+    """Works the entries of one page into versions; writes nothing itself."""
+
+    def __init__(self, transaction: Transaction, hospital: str, states: dict[str, _State], seen: set[int]) -> None:
+        self.transaction, self.hospital, self.states, self.seen = transaction, hospital, states, seen
+        self.versions: list[tuple[Any, ...]] = []
+        self.changed: set[str] = set()
+        self.unchanged = self.repeated = self.outside = 0
+
+    def take(self, key: str, kept: Kept) -> None:
+        """One entry: counted, and if it is new, made a version."""
+        new = succession.seen(kept.entry)
+        mark = _mark(key, new)
+        state = self.states.get(key)
+        if state is None:
+            if kept.entry.deleted:
+                self.outside += 1  # we never had it, so nothing is lost by its going
+                return
+            self._begin(key, kept)
+            self._version(key, kept, new, is_head=True)
+        else:
+            verdict = succession.compare(new, state.seen, same_content=self._same_content(key, new, kept, state))
+            unsure = verdict == succession.UNORDERED and new.version_id and state.kind != Kind.NOT_VISIBLE
+            if verdict == succession.UNCHANGED and mark not in self.seen:
+                self.unchanged += 1
+            elif verdict == succession.UNCHANGED or (
+                (verdict == succession.OLDER or unsure) and self._have(key, new)
+            ):  # fmt: skip
+                self.repeated += 1
+            else:
+                self._version(key, kept, new, is_head=verdict != succession.OLDER)
+        self.seen.add(mark)
+
+    def _same_content(self, key: str, new: Seen, kept: Kept, state: _State) -> bool:
+        if not succession.needs_content(new, state.seen):
+            return False
+        if state.seen.canonical is None:
+            body = state.body
+            if body is None:
+                body = bytes(self.transaction.value(
+                    "SELECT body FROM version WHERE resource = ? AND ordinal = ?", (key, state.ordinal)
+                ))  # fmt: skip
+            state.seen = msgspec.structs.replace(state.seen, canonical=succession.canonical_sha(body))
+        return (new.canonical or succession.canonical_sha(kept.entry.body)) == state.seen.canonical
+
+    def _have(self, key: str, new: Seen) -> bool:
+        """Whether this very version, older than the head, is kept already."""
+        kind = Kind.DELETED if new.deleted else Kind.CONTENT
+        wanted = (key, kind.value, new.version_id, new.last_updated, new.sha256)
+        if any((row[0], *row[4:8]) == wanted for row in self.versions):
+            return True
+        found = self.transaction.value(
+            "SELECT 1 FROM version WHERE resource = ? AND kind = ? AND version_id = ? AND last_updated = ? "
+            "AND sha256 = ?", wanted,
+        )  # fmt: skip
+        return found is not None
+
+    def _begin(self, key: str, kept: Kept) -> None:
+        entry = kept.entry
+        self.states[key] = _State((key, self.hospital, entry.type, entry.id, kept.patient, 0, 0, "", "", "", "", None))
+
+    def _version(self, key: str, kept: Kept, new: Seen, *, is_head: bool) -> None:
+        state, entry = self.states[key], kept.entry
+        state.ordinals += 1
+        kind = Kind.DELETED if entry.deleted else Kind.CONTENT
+        if is_head:
+            state.ordinal, state.kind, state.seen, state.body = state.ordinals, kind.value, new, entry.body
+            if kept.patient is not None:
+                state.patient = kept.patient
+        self.changed.add(key)
+        self.versions.append((key, state.ordinals, self.hospital, 0, kind.value, new.version_id, new.last_updated,
+                              new.sha256, entry.body, "identity", cleaned(entry.url), "", 0, int(is_head)))  # fmt: skip
+
+
+def _mark(key: str, new: Seen) -> int:
+    text = f"{key}|{new.version_id}|{new.last_updated}|{new.sha256}|{new.deleted}"
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+
+
+class Raw(OpenVault):
+    """Keeping what hospitals said, and giving it back."""
+
+    def keep_page(self, lease: Lease, hospital: str, page: PageProgress, now: datetime) -> PageCounts:
+        """Keeps one page in one transaction: raw versions, damages, the window's progress, and coverage.
+
+        `unchanged` equals the head of its record; `repeated` was met before in the same run, or is an older version
+        that is kept already; `new` became a version, as the head or (older by lastUpdated or version id) behind it.
+        A deletion of a record that was never kept counts as `outside`. An entry whose id cannot be stored (NUL, lone
+        surrogate) is `unreadable` and goes to quarantine.
+
+        Raises:
+            LeaseHeld: the lease is no longer ours.
+        """
+        kept, unstorable = _storable(page.kept)
+        keys = [self.key(hospital, item.entry.type, item.entry.id) for item in kept]
+        seen = set(self._seen.get(page.run, ()))
+        with self.database.writing() as transaction:
+            require_lease(transaction, lease, now)
+            intake = _Intake(transaction, hospital, _states(transaction, set(keys)), seen)
+            for key, item in zip(keys, kept, strict=True):
+                intake.take(key, item)
+            _write(transaction, intake, page.run, stamp(now))
+            damages = page.damages + unstorable
+            keep_damages(transaction, hospital, page, damages, now)
+            if page.window is not None:
+                move_window(transaction, page, now)
+            if page.coverage:
+                move_coverage(transaction, hospital, page.coverage)
+        if page.kept:
+            self._seen[page.run] = seen
+        return PageCounts(
+            outside=page.outside + intake.outside, unchanged=intake.unchanged, repeated=intake.repeated,
+            unreadable=len(damages), new=len(intake.versions),
+        )  # fmt: skip
+
+    def keep_absence(self, lease: Lease, hospital: str, keys: Collection[str], run: int, now: datetime) -> int:
+        """Records that the hospital no longer shows although nobody said they were deleted: a version of that kind."""
+        with self.database.writing() as transaction:
+            require_lease(transaction, lease, now)
+            states = _states(transaction, set(keys))
+            intake = _Intake(transaction, hospital, states, set())
+            for key in sorted(states):
+                state = states[key]
+                if state.kind != Kind.CONTENT:
+                    continue
+                state.ordinals += 1
+                state.ordinal, state.kind = state.ordinals, Kind.NOT_VISIBLE.value
+                state.seen = Seen("", "", True, "")
+                intake.changed.add(key)
+                intake.versions.append((key, state.ordinals, hospital, 0, state.kind, "", "", "", b"",
+                                        "identity", "", "", 0, 1))  # fmt: skip
+            _write(transaction, intake, run, stamp(now))
+        return len(intake.versions)
+
+    def heads(self, hospital: str, resource_type: str, ids: Collection[str]) -> dict[str, Head]:
+        """The newest versions of records by the hospital's ids, without bodies; ids that are not kept are left out."""
+        by_key = {self.key(hospital, resource_type, fhir_id): fhir_id for fhir_id in ids}
+        with self.database.reading() as transaction:
+            return {by_key[row[0]]: Head(key=row[0], patient=row[4], ordinal=row[5], kind=row[7], version_id=row[8],
+                                         last_updated=row[9], sha256=row[10])
+                    for row in _resources(transaction, by_key)}  # fmt: skip
+
+    def ids(self, hospital: str, resource_type: str, patient: str | None = None) -> list[str]:
+        """The hospital's ids of all records of a type that are there, or of one patient's, in order."""
+        sql = "SELECT fhir_id FROM resource WHERE hospital = ? AND type = ? AND kind = 'content'"
+        values: tuple[str, ...] = (hospital, resource_type)
+        if patient is not None:
+            sql, values = sql + " AND patient = ?", (*values, patient)
+        with self.database.reading() as transaction:
+            return sorted(row[0] for row in transaction.rows(sql, values))
+
+    def versions(self, hospital: str, after_seq: int, limit: int) -> list[Version]:
+        """The next versions of a hospital in the order in which they were kept."""
+        with self.database.reading() as transaction:
+            rows = transaction.rows(_READ + "WHERE v.hospital = ? AND v.seq > ? ORDER BY v.seq LIMIT ?",
+                                    (hospital, after_seq, limit))  # fmt: skip
+        return [_version(row) for row in rows]
+
+    def versions_of(self, keys: Collection[str]) -> list[Version]:
+        """All versions of these records, by key and ordinal."""
+        with self.database.reading() as transaction:
+            found = [_version(row) for row in transaction.rows_in(_READ + "WHERE v.resource IN (?)", keys)]
+        return sorted(found, key=lambda version: (version.key, version.ordinal))
+
+    def head_of(self, key: str) -> Version | None:
+        """The newest version of a record with its body (also when it says `deleted`); None if it is not kept."""
+        return self.heads_of((key,)).get(key)
+
+    def heads_of(self, keys: Collection[str]) -> dict[str, Version]:
+        """The newest versions of several records, by key: for resolving references."""
+        with self.database.reading() as transaction:
+            rows = transaction.rows_in(_READ + "WHERE v.ordinal = r.ordinal AND v.resource IN (?)", keys)
+            return {row[0]: _version(row) for row in rows}
+
+    def keys_of_patient(self, hospital: str, patient: str) -> list[str]:
+        """The keys of all records of a hospital's patient: to be mapped again when the patient becomes another
+        subject."""
+        with self.database.reading() as transaction:
+            rows = transaction.rows("SELECT key FROM resource WHERE hospital = ? AND patient = ?", (hospital, patient))
+        return sorted(row[0] for row in rows)
+
+    def last_seq(self, hospital: str) -> int:
+        """The sequence number of the hospital's newest version; 0 without any."""
+        with self.database.reading() as transaction:
+            return int(transaction.value("SELECT last FROM sequence WHERE hospital = ?", (hospital,)) or 0)
+
+    def forget_run(self, run: int) -> None:
+        """Frees what was remembered of a run's entries to tell repeated from unchanged."""
+        self._seen.pop(run, None)
+
+
+def all_versions(vault: Raw, hospital: str, after_seq: int, limit: int) -> Iterator[list[Version]]:
+    """Batches of versions until there are no more."""
+    while batch := vault.versions(hospital, after_seq, limit):
+        yield batch
+        after_seq = batch[-1].seq
+
+
+def _version(row: Any) -> Version:
+    return Version(
+        key=row[0], ordinal=row[1], hospital=row[2], seq=row[3], type=row[4], fhir_id=row[5], patient=row[6],
+        kind=row[7], version_id=row[8], last_updated=row[9], sha256=row[10], body=bytes(row[11]), encoding=row[12],
+        url=row[13], received_at=row[14], run=row[15], head=row[16], was_head=bool(row[17]),
+    )  # fmt: skip
+
+
+def _resources(transaction: Transaction, keys: Collection[str]) -> Iterator[Any]:
+    return transaction.rows_in(f"SELECT {', '.join(_RESOURCE)} FROM resource WHERE key IN (?)", keys)
+
+
+def _states(transaction: Transaction, keys: Collection[str]) -> dict[str, _State]:
+    return {row[0]: _State(row) for row in _resources(transaction, keys)}
+
+
+def _storable(kept: tuple[Kept, ...]) -> tuple[list[Kept], tuple[Damage, ...]]:
+    good: list[Kept] = []
+    bad: list[Damage] = []
+    for item in kept:
+        entry = item.entry
+        if all(map(storable, (entry.type, entry.id, entry.version_id, entry.last_updated, item.patient or ""))):
+            good.append(item)
+        else:
+            bad.append(Damage(code="bad_text", message="id, version or time holds NUL or a lone surrogate",
+                              position=-1, length=len(entry.body), sha256=hashlib.sha256(entry.body).hexdigest(),
+                              body=entry.body))  # fmt: skip
+    return good, tuple(bad)
+
+
+def _write(transaction: Transaction, intake: _Intake, run: int, at: str) -> None:
+    """Gives the new versions their places in the hospital's sequence and writes them."""
+    if not intake.versions:
+        return
+    last = int(transaction.value("SELECT last FROM sequence WHERE hospital = ?", (intake.hospital,)) or 0)
+    numbered = [
+        (*row[:3], last + number, *row[4:11], at, run, row[13]) for number, row in enumerate(intake.versions, start=1)
+    ]
+    transaction.upsert("sequence", ("hospital", "last"), ("hospital",), [(intake.hospital, last + len(numbered))])
+    states = intake.states
+    transaction.upsert("resource", _RESOURCE, ("key",), [states[key].row(key) for key in sorted(intake.changed)])
+    transaction.insert("version", _VERSION, numbered)
+

@@ -1,0 +1,143 @@
+"""Statements within one transaction, alike on both backends: `?` marks a value, rows go in sets.
+
+SQLite gets `executemany` of tuples; PostgreSQL gets COPY, into a temporary table first where rows may exist
+(performance.md §3).
+"""
+# ruff: noqa: S608 - names of tables and columns are our own; values always go in as parameters
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy.engine import Connection
+
+Row = Sequence[Any]
+
+
+class Transaction:
+    """What can be said to the database until the block ends; see `engine.Database.writing`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.postgres = connection.dialect.name == "postgresql"
+
+    def _said(self, sql: str) -> str:
+        return sql.replace("?", "%s") if self.postgres else sql
+
+    def run(self, sql: str, values: Row = ()) -> int:
+        """One statement; the number of rows it touched."""
+        return self.connection.exec_driver_sql(self._said(sql), tuple(values)).rowcount
+
+    def rows(self, sql: str, values: Row = ()) -> list[Any]:
+        """All rows of a question."""
+        return list(self.connection.exec_driver_sql(self._said(sql), tuple(values)).fetchall())
+
+    def row(self, sql: str, values: Row = ()) -> Any:
+        """The first row, or None."""
+        return self.connection.exec_driver_sql(self._said(sql), tuple(values)).fetchone()
+
+    def value(self, sql: str, values: Row = ()) -> Any:
+        """The first column of the first row, or None."""
+        row = self.row(sql, values)
+        return None if row is None else row[0]
+
+    def many(self, sql: str, rows: Iterable[Row]) -> None:
+        """One statement for each row."""
+        listed = [tuple(row) for row in rows]
+        if listed:
+            self.connection.exec_driver_sql(self._said(sql), listed)
+
+    def rows_in(self, sql: str, keys: Collection[Any], before: Row = ()) -> Iterator[Any]:
+        """The rows of a question whose text holds `IN (?)` last: the key list goes in as one value.
+
+        Works for any number of text or integer keys; `before` are the values of earlier marks.
+        """
+        if not keys:
+            return
+        cursor = self.connection.exec_driver_sql(*self._listed(sql, keys, before))
+        yield from cursor
+
+    def run_in(self, sql: str, keys: Collection[Any], before: Row = ()) -> int:
+        """A statement whose text holds `IN (?)` last, as in `rows_in`."""
+        if not keys:
+            return 0
+        return self.connection.exec_driver_sql(*self._listed(sql, keys, before)).rowcount
+
+    def _listed(self, sql: str, keys: Collection[Any], before: Row) -> tuple[str, tuple[Any, ...]]:
+        head, mark, tail = sql.rpartition("IN (?)")
+        if not mark:
+            raise ValueError("the statement has no IN (?)")
+        if self.postgres:
+            return self._said(head) + "= ANY(%s)" + tail, (*before, list(keys))
+        listed = msgspec.json.encode(list(keys)).decode()
+        return f"{head}IN (SELECT value FROM json_each(?)){tail}", (*before, listed)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Rows that are not there yet."""
+        if not rows:
+            return
+        if self.postgres:
+            self._copy(table, columns, rows)
+        else:
+            self.many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({_marks(columns)})", rows)
+
+    def upsert(self, table: str, columns: Sequence[str], key: Sequence[str], rows: Sequence[Row]) -> None:
+        """Rows that may be there already, by `key`; those are overwritten. A key stands once in `rows`."""
+        if not rows:
+            return
+        others = [name for name in columns if name not in key]
+        action = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in others) if others else "DO NOTHING"
+        conflict = f"ON CONFLICT ({', '.join(key)}) {action}"
+        names = ", ".join(columns)
+        if self.postgres:
+            stage = self._stage(table)
+            self._copy(stage, columns, rows)
+            self.run(f"INSERT INTO {table} ({names}) SELECT {names} FROM {stage} {conflict}")
+            self.run(f"DELETE FROM {stage}")
+        else:
+            self.many(f"INSERT INTO {table} ({names}) VALUES ({_marks(columns)}) {conflict}", rows)
+
+    def update(self, table: str, columns: Sequence[str], key: Sequence[str], rows: Sequence[Row]) -> None:
+        """Sets `columns` of existing rows found by `key`; each row holds the columns' values, then the key's."""
+        if not rows:
+            return
+        if self.postgres:
+            stage = self._stage(table)
+            self._copy(stage, (*columns, *key), rows)
+            sets = ", ".join(f"{name} = s.{name}" for name in columns)
+            where = " AND ".join(f"t.{name} = s.{name}" for name in key)
+            self.run(f"UPDATE {table} t SET {sets} FROM {stage} s WHERE {where}")
+            self.run(f"DELETE FROM {stage}")
+        else:
+            sets = ", ".join(f"{name} = ?" for name in columns)
+            where = " AND ".join(f"{name} = ?" for name in key)
+            self.many(f"UPDATE {table} SET {sets} WHERE {where}", rows)
+
+    def delete(self, table: str, key: Sequence[str], rows: Sequence[Row]) -> None:
+        """The rows found by `key`."""
+        if not rows:
+            return
+        if self.postgres:
+            stage = self._stage(table)
+            self._copy(stage, key, rows)
+            where = " AND ".join(f"t.{name} = s.{name}" for name in key)
+            self.run(f"DELETE FROM {table} t USING {stage} s WHERE {where}")
+            self.run(f"DELETE FROM {stage}")
+        else:
+            self.many(f"DELETE FROM {table} WHERE {' AND '.join(f'{name} = ?' for name in key)}", rows)
+
+    def _stage(self, table: str) -> str:
+        stage = f"stage_{table}"
+        if self.value("SELECT to_regclass(?)", (f"pg_temp.{stage}",)) is None:
+            self.run(f"CREATE TEMPORARY TABLE {stage} ON COMMIT DROP AS SELECT * FROM {table} WITH NO DATA")
+        return stage
+
+    def _copy(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        driver: Any = self.connection.connection.driver_connection
+        with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+def _marks(columns: Sequence[str]) -> str:
+    return ", ".join("?" * len(columns))
