@@ -17,3 +17,4 @@ class AnticancerTherapy(Fact, frozen=True, kw_only=True):
     status: Annotated[str | None, column("status as the source writes it")] = None
     line: Annotated[int | None, column("line of therapy, if stated")] = None
     stop_reason: Annotated[str | None, column("why it ended, as a concept")] = None
+    record: Annotated[str | None, column("opaque key of the record whose role a sheet states", source="supplement therapies")] = None

@@ -1,10 +1,15 @@
 """A dose of a study drug, or a stated period of taking it."""
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from fhir_adapter.core.dates import PartialDate
-from fhir_adapter.core.facts import Fact, column
+from fhir_adapter.core.facts import Domain, Fact, column
+from fhir_adapter.domains.drug import EVIDENCE, RECORDS, dose_mg, drug_of, silent
+from fhir_adapter.domains.reading import Reading
+from fhir_adapter.fhir.elements import CodeableConcept, Quantity
+from fhir_adapter.fhir.medication_administration import MedicationAdministration
 
 
 class DrugAdministration(Fact, frozen=True, kw_only=True):
@@ -21,3 +26,72 @@ class DrugAdministration(Fact, frozen=True, kw_only=True):
     dose_unit: Annotated[str | None, column("dose unit as written", source="dosage.dose.unit, code")] = None
     route: Annotated[str | None, column("route of administration", codes=("oral", "intravenous", "other"), source="dosage.route")] = None
     reason: Annotated[str | None, column("why it was not given or stopped, as a concept", source="statusReason, reasonNotGiven")] = None
+
+
+def read(resource: Any, reading: Reading) -> Iterator[Any]:
+    """Every record about a study drug, given or not; also says why a drug record of any class has no meaning here.
+
+    With a rate beside it the dose is the total amount (profiles.md §1.1). A rate alone, or a dose in a unit that
+    leads to no milligrams, is an exposure of unknown dose; a stated zero dose is none.
+    """
+    nothing = silent(resource, reading)
+    if nothing is not None:
+        yield nothing
+        return
+    drug = drug_of(resource, reading)
+    if drug.drug_class != "study":
+        return
+    dose, route, at = _dosage(resource)
+    mg, problem = dose_mg(dose, drug, reading, at)
+    if problem is not None:
+        yield problem
+    when = resource.when
+    start, end = when.dates
+    yield DrugAdministration(
+        element=when.element or drug.element,
+        drug=drug.concept,
+        status=resource.r4_status,
+        given=resource.given and mg != 0,
+        evidence=EVIDENCE[resource.resource_type],
+        start_date=start,
+        end_date=end,
+        dose_mg=mg,
+        dose_text=None if dose is None or dose.value is None else str(dose.value),
+        dose_unit=None if dose is None else dose.code or dose.unit,
+        route=_route(route, reading),
+        reason=_reason(resource.reasons, reading),
+    )
+
+
+def _dosage(resource: Any) -> tuple[Quantity | None, CodeableConcept | None, str]:
+    """Dose and route, and the element of the dose; of several dosage instructions the first that has a dose."""
+    if isinstance(resource, MedicationAdministration):
+        dosage = resource.dosage
+        return (None, None, "dosage") if dosage is None else (dosage.dose, dosage.route, "dosage.dose")
+    route = next((d.route for d in resource.dosage if d.route is not None), None)
+    name = "dosage" if resource.resource_type == "MedicationStatement" else "dosageInstruction"
+    for index, dosage in enumerate(resource.dosage):
+        if dosage.dose is not None:
+            return dosage.dose, dosage.route or route, f"{name}[{index}]"
+    return None, route, name
+
+
+def _route(route: CodeableConcept | None, reading: Reading) -> str | None:
+    if route is None:
+        return None
+    match = reading.look_up("route", route)
+    if match.found != "mapped":
+        return None
+    return match.concept if match.concept in ("oral", "intravenous") else "other"
+
+
+def _reason(reasons: tuple[CodeableConcept, ...], reading: Reading) -> str | None:
+    """The first reason that the study knows; reasons nobody has mapped are not carried as text."""
+    matches = (reading.look_up("reason", reason) for reason in reasons)
+    return next((match.concept for match in matches if match.found == "mapped"), None)
+
+
+DOMAIN = Domain(
+    name="drug_administration", fact=DrugAdministration, title="Doses of study drugs", reads=RECORDS, read=read,
+    same=("drug", "start_date"), agree=("given", "dose_mg"),
+)

@@ -1,9 +1,12 @@
 """A concomitant medication."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 from fhir_adapter.core.dates import PartialDate
-from fhir_adapter.core.facts import Fact, column
+from fhir_adapter.core.facts import Domain, Fact, Ignored, column
+from fhir_adapter.domains.drug import EVIDENCE, RECORDS, drug_of
+from fhir_adapter.domains.reading import Reading
 
 
 class Medication(Fact, frozen=True, kw_only=True):
@@ -14,3 +17,25 @@ class Medication(Fact, frozen=True, kw_only=True):
     start_date: Annotated[PartialDate | None, column("start")] = None
     end_date: Annotated[PartialDate | None, column("end")] = None
     evidence: Annotated[str, column("rank of the evidence", codes=("administered", "stated", "dispensed", "ordered"))]
+
+
+def read(resource: Any, reading: Reading) -> Iterator[Any]:
+    """Drugs that are neither under study nor against the cancer; what was not given is ignored."""
+    drug = drug_of(resource, reading)
+    if not drug.concept or drug.drug_class in ("study", "anticancer"):
+        return
+    if resource.r4_status in ("not-done", "intended"):
+        yield Ignored("not_done")
+        return
+    when = resource.when
+    start, end = when.dates
+    yield Medication(
+        element=when.element or drug.element, concept=drug.concept, drug_class=drug.drug_class, start_date=start,
+        end_date=end, evidence=EVIDENCE[resource.resource_type],
+    )
+
+
+DOMAIN = Domain(
+    name="medication", fact=Medication, title="Concomitant medication", reads=RECORDS, read=read,
+    same=("concept", "start_date"),
+)

@@ -1,6 +1,7 @@
 """What a mapper may ask while it reads one resource."""
 
 from collections.abc import Callable
+from typing import Any
 from typing import Protocol as Interface
 
 import msgspec
@@ -62,6 +63,14 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     records: Records
     carried: Callable[[str], tuple[str, ...]] = lambda name: ()
     records_of: Callable[[str], Records] = _no_other_hospital
+    notes: dict[str, Any] = msgspec.field(default_factory=dict)
+    """What one domain found out about this resource and another need not find out again (`once`)."""
+
+    def once(self, name: str, find: "Callable[[Any, Reading], Any]", resource: Any) -> Any:
+        """The answer of `find(resource, reading)`, found once for this resource."""
+        if name not in self.notes:
+            self.notes[name] = find(resource, self)
+        return self.notes[name]
 
     def look_up(self, concept_list: str, concept: CodeableConcept | None) -> Match:
         """What a CodeableConcept means in one list, for this hospital."""

@@ -1,12 +1,20 @@
 """The data types that resources share, as lean typed structures: only what we read; unknown elements stay legal."""
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
 from fhir_adapter.core.concepts import Code
 from fhir_adapter.core.dates import PartialDate, read_date
+
+
+class Refusal(ValueError):
+    """What a structure itself refuses while it is decoded; its text names the rule, never a value."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Element(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -33,6 +41,11 @@ class CodeableConcept(Element, frozen=True, kw_only=True):
         """The codings that carry a code, for looking up concepts."""
         return tuple(Code(c.system, c.code, c.display) for c in self.coding if c.code)
 
+    @staticmethod
+    def of(code: str, system: str = "") -> "CodeableConcept":
+        """A concept with one coding."""
+        return CodeableConcept(coding=(Coding(system=system, code=code),))
+
     def has(self, system: str, *codes: str) -> bool:
         """Whether one of the codes of that system is among the codings."""
         return any(c.system == system and c.code in codes for c in self.coding)
@@ -54,13 +67,32 @@ class Reference(Element, frozen=True, kw_only=True):
 
 
 class Quantity(Element, frozen=True, kw_only=True):
-    """A measured amount; `value` keeps its digits as written (13.20 is not 13.2)."""
+    """A measured amount; `value` keeps its digits as written (13.20 is not 13.2).
 
-    value: Decimal | None = None
+    A JSON string is no number, and an exponent beyond +-20 is none that a hospital means.
+    """
+
+    if TYPE_CHECKING:
+        value: Decimal | None = None
+    else:
+        value: Any = None
     comparator: str | None = None
     unit: str | None = None
     system: str | None = None
     code: str | None = None
+
+    def __post_init__(self) -> None:
+        """Makes whole numbers decimals too, and refuses what is no number."""
+        value: Any = self.value
+        if type(value) is not Decimal:
+            if value is None:
+                return
+            if type(value) is not int:
+                raise Refusal("wrong_shape", "a number is expected")
+            value = Decimal(value)
+            msgspec.structs.force_setattr(self, "value", value)
+        if not (value.is_finite() and -20 <= value.adjusted() <= 20):
+            raise Refusal("bad_number", "the number is beyond 10^20")
 
 
 class Ratio(Element, frozen=True, kw_only=True):
@@ -75,6 +107,52 @@ class Period(Element, frozen=True, kw_only=True):
 
     start: str | None = None
     end: str | None = None
+
+
+class Span(msgspec.Struct, frozen=True):
+    """When something was, as one of several elements says it: the element that says so, start and end as written.
+
+    A moment starts and ends at itself; a period without an end has none.
+    """
+
+    element: str = ""
+    start: str | None = None
+    end: str | None = None
+
+    @property
+    def dates(self) -> "tuple[PartialDate | None, PartialDate | None]":
+        """Start and end as dates. Raises ValueError for text that is no date."""
+        start = date_of(self.start)
+        return start, start if self.end == self.start else date_of(self.end)
+
+
+class TimingRepeat(Element, frozen=True, kw_only=True):
+    """The bounds of a schedule."""
+
+    bounds_period: Period | None = None
+
+
+class Timing(Element, frozen=True, kw_only=True):
+    """A schedule: moments that are named, or bounds."""
+
+    event: tuple[str, ...] = ()
+    repeat: TimingRepeat | None = None
+
+
+def span_of(*said: "tuple[str, str | Period | Timing | None]") -> Span:
+    """The first element given, as a span; an empty one when none is."""
+    for element, value in said:
+        if value is None:
+            continue
+        if isinstance(value, str):
+            return Span(element, value, value)
+        if isinstance(value, Period):
+            return Span(element, value.start, value.end)
+        if value.event:
+            return Span(element, min(value.event), max(value.event))
+        if value.repeat is not None and (bounds := value.repeat.bounds_period) is not None:
+            return Span(element, bounds.start, bounds.end)
+    return Span()
 
 
 class Range(Element, frozen=True, kw_only=True):
@@ -126,7 +204,16 @@ class Annotation(Element, frozen=True, kw_only=True):
 
 
 class Resource(Element, frozen=True, kw_only=True):
-    """What every resource has. `contained` stays raw until something refers into it."""
+    """What every resource has. `contained` stays raw until something refers into it.
+
+    A type says here, not in code: `CHOICES`, the fields of each value[x], of which one may be given (Python names);
+    `ONLY`, the fields that exist in some FHIR versions only; `MODIFIERS`, the modifierExtensions that we understand
+    (by the last part of their url).
+    """
+
+    CHOICES: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    ONLY: ClassVar[dict[str, tuple[str, ...]]] = {}
+    MODIFIERS: ClassVar[tuple[str, ...]] = ()
 
     resource_type: str
     id: str | None = None
@@ -134,6 +221,11 @@ class Resource(Element, frozen=True, kw_only=True):
     extension: tuple[Extension, ...] = ()
     modifier_extension: tuple[Extension, ...] = ()
     contained: tuple[msgspec.Raw, ...] = ()
+
+    @property
+    def entered_in_error(self) -> bool:
+        """Whether the source has withdrawn the whole record as an error."""
+        return getattr(self, "status", None) == "entered-in-error"
 
 
 def extensions(holder: Any, *urls: str) -> tuple[Extension, ...]:

@@ -1,0 +1,183 @@
+"""From bytes to the lean structure of one resource: strict on what we read, silent about the rest."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from fhir_adapter.fhir.elements import Refusal, Resource
+from fhir_adapter.fhir.registry import TYPES
+
+MAX_TEXT = 1_000_000
+"""The longest text that we read, in bytes."""
+
+
+class Unreadable(ValueError):
+    """A resource that cannot be used: a problem code of core.problems, the element, and words without values."""
+
+    def __init__(self, code: str, element: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.element = element
+        self.message = message
+
+
+class _Reader:
+    """How one type is read at hospitals of one version: its decoder and the checks that types alone do not express."""
+
+    def __init__(self, resource_type: str, version: str) -> None:
+        struct = TYPES[resource_type]
+        self.type = resource_type
+        self.version = version
+        self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(struct, float_hook=Decimal)
+        names = {field.name: field for field in msgspec.structs.fields(struct)}
+        foreign = tuple(name for name, versions in struct.ONLY.items() if version not in versions)
+        self.foreign = foreign
+        self.foreign_values = _getter(foreign)
+        self.absent = tuple(_default(names[name]) for name in foreign)
+        self.choices = tuple((_getter(group), len(group) - 1, group) for group in struct.CHOICES)
+        self.encoded = {name: field.encode_name for name, field in names.items()}
+
+    def read(self, body: bytes) -> Any:
+        """The structure; raises what msgspec raises, or Unreadable."""
+        resource = self.decoder.decode(body)
+        if resource.resource_type != self.type:
+            raise Unreadable("wrong_shape", "resourceType", "another resource type than its head said")
+        if resource.modifier_extension:
+            _check_modifiers(resource)
+        if self.foreign and self.foreign_values(resource) != self.absent:
+            raise self._contradiction(resource)
+        for values, most_absent, group in self.choices:
+            given = values(resource)
+            if given.count(None) < most_absent:
+                raise self._several(resource, group)
+        return resource
+
+    def _contradiction(self, resource: Any) -> Unreadable:
+        found = next(
+            name for name, absent in zip(self.foreign, self.absent, strict=True) if getattr(resource, name) != absent
+        )
+        return Unreadable(
+            "version_contradiction", self.encoded[found],
+            f"the element does not exist in {self.version}, the version this hospital declares",
+        )
+
+    def _several(self, resource: Any, group: tuple[str, ...]) -> Unreadable:
+        given = [self.encoded[name] for name in group if getattr(resource, name) is not None]
+        return Unreadable("several_values", given[0], f"more than one of {', '.join(given)}")
+
+
+def decode(resource_type: str, body: bytes, version: str) -> Any:
+    """The lean structure of a resource's bytes, as a hospital of that FHIR version sends it (R4B reads as R4).
+
+    Raises Unreadable for anything that we cannot use: JSON that is none, a required element missing, a wrong shape,
+    a code outside its required list, two of one value[x], elements of another version, an unknown modifierExtension,
+    texts with NUL or beyond 1 MB. Unknown elements are legal. KeyError for a type that nobody reads (`TYPES`).
+    """
+    reader = _reader(resource_type, "R4" if version == "R4B" else version)
+    try:
+        resource = reader.read(body)
+    except msgspec.ValidationError as error:
+        raise _refused(error) from None
+    except (msgspec.DecodeError, RecursionError):
+        raise Unreadable("malformed_json", "", "the bytes are not JSON, or nested too deeply") from None
+    except UnicodeError:
+        raise Unreadable("bad_text", "", "a text is not UTF-8") from None
+    if len(body) > MAX_TEXT or b"\\u0000" in body:
+        _check_texts(resource)
+    return resource
+
+
+def contained(resource: Resource, reference: str, resource_type: str, version: str) -> Any:
+    """The contained resource that `#id` points to, decoded as that type; None if there is none such.
+
+    Raises Unreadable as `decode` does.
+    """
+    for raw in resource.contained:
+        try:
+            head = _HEAD.decode(raw)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            continue
+        if head.id == reference.lstrip("#") and head.resource_type == resource_type:
+            return decode(resource_type, bytes(raw), version)
+    return None
+
+
+class _Head(msgspec.Struct, frozen=True, rename="camel"):
+    resource_type: str = ""
+    id: str = ""
+
+
+_HEAD = msgspec.json.Decoder(_Head)
+
+
+@cache
+def _reader(resource_type: str, version: str) -> _Reader:
+    return _Reader(resource_type, version)
+
+
+def _default(field: Any) -> Any:
+    return None if field.default is msgspec.NODEFAULT else field.default
+
+
+def _getter(names: tuple[str, ...]) -> Any:
+    """All named attributes as a tuple, also when there is only one."""
+    if not names:
+        return lambda resource: ()
+    if len(names) == 1:
+        one = attrgetter(names[0])
+        return lambda resource: (one(resource),)
+    return attrgetter(*names)
+
+
+def _check_modifiers(resource: Resource) -> None:
+    for extension in resource.modifier_extension:
+        if extension.url.rsplit("/", 1)[-1] not in resource.MODIFIERS:
+            raise Unreadable("unknown_modifier", "modifierExtension", "an unknown modifierExtension forbids its use")
+
+
+def _refused(error: msgspec.ValidationError) -> Unreadable:
+    """msgspec's refusal in words of ours: its own text may repeat the value."""
+    text = str(error)
+    said, _, path = text.partition(" - at `")
+    element = path.rstrip("`").removeprefix("$").removeprefix(".")
+    cause = error.__cause__
+    if isinstance(cause, Refusal):
+        return Unreadable(cause.code, element, str(cause))
+    if said.startswith("Object missing required field"):
+        name = said.split("`")[1]
+        return Unreadable("missing_element", f"{element}.{name}".lstrip("."), "a required element is missing")
+    if said.startswith("Invalid enum value"):
+        return Unreadable("wrong_shape", element, "a code outside the list that FHIR requires")
+    if said.startswith(("Number out of range", "Invalid decimal")):
+        return Unreadable("bad_number", element, "the number is beyond 10^20")
+    if said.startswith("Expected"):
+        return Unreadable("wrong_shape", element, said)
+    return Unreadable("wrong_shape", element, "the element has a shape that FHIR does not allow")
+
+
+def _check_texts(resource: Resource) -> None:
+    for path, text in texts(resource):
+        if "\x00" in text:
+            raise Unreadable("bad_text", path, "a text holds NUL")
+        if len(text) > MAX_TEXT or len(text.encode()) > MAX_TEXT:
+            raise Unreadable("bad_text", path, "a text is longer than 1 MB")
+
+
+def texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every text that was read, with its element path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, msgspec.Struct):
+        for field in msgspec.structs.fields(value):
+            yield from texts(getattr(value, field.name), f"{path}.{field.encode_name}".lstrip("."))
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from texts(item, f"{path}[{index}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from texts(key, path)
+            yield from texts(item, f"{path}.{key}".lstrip("."))
