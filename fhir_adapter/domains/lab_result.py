@@ -1,10 +1,15 @@
 """One laboratory result."""
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from fhir_adapter.core.dates import PartialDate
-from fhir_adapter.core.facts import Fact, column
+from fhir_adapter.core.facts import Domain, Fact, column
+from fhir_adapter.domains.observed import in_category
+from fhir_adapter.domains.reading import Reading
+from fhir_adapter.domains.results import Result, comparator_of, results
+from fhir_adapter.fhir.observation import Observation
 
 
 class LabResult(Fact, frozen=True, kw_only=True):
@@ -23,3 +28,48 @@ class LabResult(Fact, frozen=True, kw_only=True):
     high: Annotated[Decimal | None, column("upper limit of the record, canonical unit", source="referenceRange.high")] = None
     low_text: Annotated[str | None, column("lower limit as written")] = None
     high_text: Annotated[str | None, column("upper limit as written")] = None
+
+
+LIST = "lab_result"
+
+
+def read(observation: Observation, reading: Reading) -> Iterator[Any]:
+    """A laboratory result by LOINC or local code: as reported beside the canonical unit, with the record's own limits.
+
+    Not final ones are kept with their status; `entered-in-error` does not count. A unit that nobody can convert leaves
+    the canonical value empty and raises `unit_unknown`, one per hospital, unit and test. A comparator stays beside its
+    number. In category `laboratory` a code that no list knows is a Doubt; elsewhere it is somebody else's record.
+    """
+    if LIST not in reading.meanings(observation.code) and not observation.component:
+        if in_category(observation, "laboratory") and not reading.meanings(observation.code):
+            return _unmapped(observation, reading)
+        return iter(())
+    return results(observation, reading, LIST, _fact)
+
+
+def _unmapped(observation: Observation, reading: Reading) -> Iterator[Any]:
+    if observation.status != "entered-in-error":
+        yield reading.code_doubt(reading.look_up(LIST, observation.code), "code")
+
+
+def _fact(result: Result) -> LabResult:
+    found, low, high = result.amount, result.low, result.high
+    return LabResult(
+        element=result.element,
+        test=result.how.test,
+        date=result.date,
+        time=result.time,
+        status=result.status,
+        comparator=comparator_of(found),
+        value=found.value,
+        unit=result.how.unit or None,
+        value_text=found.text,
+        unit_text=found.unit_text,
+        low=None if low is None else low.value,
+        high=None if high is None else high.value,
+        low_text=None if low is None else low.text,
+        high_text=None if high is None else high.text,
+    )
+
+
+DOMAIN = Domain(name="lab_result", fact=LabResult, title="laboratory results", reads=("Observation",), read=read)

@@ -1,10 +1,14 @@
 """One vital sign."""
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from fhir_adapter.core.dates import PartialDate
-from fhir_adapter.core.facts import Fact, column
+from fhir_adapter.core.facts import Domain, Fact, column
+from fhir_adapter.domains.reading import Reading
+from fhir_adapter.domains.results import Result, comparator_of, results
+from fhir_adapter.fhir.observation import Observation
 
 
 class VitalSign(Fact, frozen=True, kw_only=True):
@@ -19,3 +23,30 @@ class VitalSign(Fact, frozen=True, kw_only=True):
     unit: Annotated[str | None, column("canonical unit (UCUM)")] = None
     value_text: Annotated[str | None, column("value exactly as written", source="valueQuantity.value")] = None
     unit_text: Annotated[str | None, column("unit as written", source="valueQuantity.code, unit")] = None
+
+
+LIST = "vital_sign"
+
+
+def read(observation: Observation, reading: Reading) -> Iterator[Any]:
+    """Vital signs; a blood pressure panel (LOINC 85354-9) is read by its components, never counted itself."""
+    return results(observation, reading, LIST, _fact)
+
+
+def _fact(result: Result) -> VitalSign:
+    found = result.amount
+    return VitalSign(
+        element=result.element,
+        test=result.how.test,
+        date=result.date,
+        time=result.time,
+        status=result.status,
+        comparator=comparator_of(found),
+        value=found.value,
+        unit=result.how.unit or None,
+        value_text=found.text,
+        unit_text=found.unit_text,
+    )
+
+
+DOMAIN = Domain(name="vital_sign", fact=VitalSign, title="vital signs", reads=("Observation",), read=read)

@@ -1,5 +1,6 @@
 """Observation: a result, a size, a score or a judgement; STU3, R4, R4B and R5 answer the same questions."""
 
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -148,6 +149,14 @@ class Observation(Resource, frozen=True, kw_only=True):
         if self.effective_timing is not None and len(self.effective_timing.event) > 1:
             return max(self.effective_timing.event)
         return None
+
+    @property
+    def number(self) -> Decimal | None:
+        """The value as a number when its form is one: an integer (R4), or a quantity without comparator."""
+        if self.value_integer is not None:
+            return Decimal(self.value_integer)
+        quantity = self.value_quantity
+        return quantity.value if quantity is not None and quantity.comparator is None else None
 
     @property
     def members(self) -> tuple[Reference, ...]:
