@@ -1,12 +1,12 @@
 """Runs a rehearsal hospital: a thread that listens on 127.0.0.1 and a handle for whoever started it."""
 
 import asyncio
+import contextlib
 import copy
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +45,27 @@ class Stage:
     seed: int = 0
 
 
+class _Server(uvicorn.Server):
+    """Uvicorn that sleeps until it is told to end, instead of looking ten times a second."""
+
+    def end(self) -> None:
+        """Ends it, from any thread."""
+        self.should_exit = True
+        if self.started:
+            # The loop is closed already if the server has ended by itself.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._ending.set)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Remembers its loop, so that another thread can end it."""
+        self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
+        await super().startup(sockets)
+
+    async def main_loop(self) -> None:
+        """Sleeps until the end."""
+        await self._ending.wait()
+
+
 class Rehearsal:
     """A running rehearsal hospital."""
 
@@ -71,7 +92,7 @@ class Rehearsal:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([listener],), name=f"rehearsal-{self.port}")
         self._thread.daemon = True
 
@@ -91,7 +112,7 @@ class Rehearsal:
 
     def stop(self) -> None:
         """Ends the server and its thread; safe to call twice."""
-        self._server.should_exit = True
+        self._server.end()
         if self._thread.is_alive():
             self._thread.join(_PATIENCE)
         if self._thread.is_alive():
@@ -218,7 +239,7 @@ def start(
     return rehearsal
 
 
-@contextmanager
+@contextlib.contextmanager
 def serve(
     folder: Path,
     *,
