@@ -5,6 +5,7 @@ error text repeats a value (`hide_input_in_errors`).
 """
 
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -242,6 +243,22 @@ class ProtocolWindow(Config):
     to_day: int
 
 
+class Fractionation(Config):
+    """[radiotherapy.fractionation]: how a fractionation is named when its source does not say (profiles.md §4.3).
+
+    The thresholds are nobody's standard: without this block nothing is derived. Doses in Gy, both limits included.
+    """
+
+    sbrt_max_fractions: int
+    sbrt_min_gy: Decimal
+    """Stereotactic: at least this much a fraction, in at most so many fractions."""
+    low_dose_max_total_gy: Decimal
+    low_dose_max_gy: Decimal
+    """Low dose: at most this much in all and a fraction."""
+    conventional_gy: tuple[Decimal, Decimal]
+    """Conventional: between these a fraction."""
+
+
 class Radiotherapy(Config):
     """[radiotherapy] of endpoints.md §14."""
 
@@ -249,6 +266,7 @@ class Radiotherapy(Config):
     dose_levels: tuple[Literal["course", "phase", "fraction"], ...] = ("course", "phase", "fraction")
     subgroup_gy: int = 60
     alpha_beta: int = 10
+    fractionation: Fractionation | None = None
 
 
 class Protocol(Config):

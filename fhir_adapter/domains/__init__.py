@@ -5,10 +5,23 @@
 
 from fhir_adapter.core.facts import Domain
 from fhir_adapter.domains import (
+    adverse_event,
+    anticancer_therapy,
     demographic,
+    deviation,
     disposition,
     drug_administration,
+    lab_result,
+    lesion,
+    lesion_measurement,
     medication,
+    performance_status,
+    procedure,
+    radiotherapy,
+    radiotherapy_volume,
+    response_assessment,
+    tumor_assessment,
+    vital_sign,
     vital_status,
 )
 
@@ -18,5 +31,18 @@ ALL: tuple[Domain, ...] = (
     disposition.DOMAIN,
     drug_administration.DOMAIN,
     medication.DOMAIN,
+    anticancer_therapy.DOMAIN,
+    procedure.DOMAIN,
+    radiotherapy.DOMAIN,
+    radiotherapy_volume.DOMAIN,
+    lab_result.DOMAIN,
+    vital_sign.DOMAIN,
+    performance_status.DOMAIN,
+    lesion.DOMAIN,
+    lesion_measurement.DOMAIN,
+    tumor_assessment.DOMAIN,
+    response_assessment.DOMAIN,
+    *adverse_event.DOMAINS,
+    deviation.DOMAIN,
 )
 """Every clinical domain."""

@@ -12,7 +12,10 @@ from fhir_adapter.fhir.patient import Patient
 class Demographic(Fact, frozen=True, kw_only=True):
     """Who a subject is, without identifiers: sex, birth year."""
 
-    sex: Annotated[str | None, column("sex as administered", codes=("female", "male", "other", "unknown"), source="Patient.gender")] = None
+    sex: Annotated[
+        str | None,
+        column("sex as administered", codes=("female", "male", "other", "unknown"), source="Patient.gender"),
+    ] = None
     birth_year: Annotated[int | None, column("year of birth", source="Patient.birthDate")] = None
 
 

@@ -155,7 +155,8 @@ def _unexpected(error: Exception, reading: Reading) -> Problem:
     return reading.problem("wrong_shape", message, refuses=True)
 
 
-_DATES = ("Date", "DateTime", "date", "start", "end", "On", "Prepared", "Over", "detected", "Instant", "issued", "event")
+_DATES = ("Date", "DateTime", "date", "start", "end", "On", "Prepared", "Over", "detected", "Instant",
+          "issued", "event")
 # Endings of the names of the date elements that we read.
 
 

@@ -28,15 +28,15 @@ class Records(Interface):
     Every look is remembered by the caller: when the referenced record changes, this one is read again.
     """
 
-    def key(self, type: str, id: str) -> str:
+    def key(self, type: str, id: str) -> str:  # noqa: A002 - FHIR calls it type
         """The opaque key of a record of this hospital, whether or not we have it."""
         ...
 
-    def body(self, type: str, id: str) -> bytes | None:
+    def body(self, type: str, id: str) -> bytes | None:  # noqa: A002 - FHIR calls it type
         """The bytes of the record's current version; None if it is unknown or deleted."""
         ...
 
-    def keys_of_identifier(self, type: str, value: str) -> tuple[str, ...]:
+    def keys_of_identifier(self, type: str, value: str) -> tuple[str, ...]:  # noqa: A002 - FHIR calls it type
         """Keys of this hospital's records of a type that carry a business identifier of that value."""
         ...
 
@@ -76,6 +76,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         """What a CodeableConcept means in one list, for this hospital."""
         if concept is None:
             return self.concepts.find(concept_list, self.hospital.id, ())
+        known = self.meanings(concept).get(concept_list)
+        if known is not None:
+            return known
         return self.concepts.find(concept_list, self.hospital.id, concept.codes, concept.text)
 
     def meanings(self, concept: CodeableConcept) -> dict[str, Match]:
@@ -98,13 +101,13 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         """A Doubt about an element of this record."""
         return Doubt(kind=kind, message=message, origin=self.origin.at(element), values=values)
 
-    def key_of(self, reference: Reference | None, type: str) -> str | None:
+    def key_of(self, reference: Reference | None, type: str) -> str | None:  # noqa: A002 - FHIR calls it type
         """The opaque key that a reference points to; None for none, contained, or identifier-only references."""
         identity = target(reference, type)
         return None if identity is None else self.records.key(*identity)
 
 
-def target(reference: Reference | None, type: str) -> tuple[str, str] | None:
+def target(reference: Reference | None, type: str) -> tuple[str, str] | None:  # noqa: A002 - FHIR calls it type
     """Type and id that a relative, absolute or versioned reference names; None if it names none.
 
     `type` is taken when the reference itself does not say (a bare id). `#contained` and `urn:` have no id here.

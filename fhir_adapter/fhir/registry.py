@@ -14,6 +14,7 @@ from fhir_adapter.fhir.medication_request import MedicationRequest
 from fhir_adapter.fhir.medication_statement import MedicationStatement
 from fhir_adapter.fhir.observation import Observation
 from fhir_adapter.fhir.patient import Patient
+from fhir_adapter.fhir.procedure import Procedure
 from fhir_adapter.fhir.research_study import ResearchStudy
 from fhir_adapter.fhir.research_subject import ResearchSubject
 from fhir_adapter.fhir.sheet import Sheet
@@ -33,6 +34,7 @@ TYPES: dict[str, type[Resource]] = {
     "MedicationStatement": MedicationStatement,
     "Observation": Observation,
     "Patient": Patient,
+    "Procedure": Procedure,
     "ResearchStudy": ResearchStudy,
     "ResearchSubject": ResearchSubject,
     "Sheet": Sheet,

@@ -1,0 +1,165 @@
+"""Procedure: STU3, R4 and R5 answer the same questions, radiotherapy included (profiles.md §1.2, §4)."""
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+from fhir_adapter.fhir.elements import (
+    CodeableConcept,
+    Extension,
+    Period,
+    Quantity,
+    Range,
+    Reference,
+    Resource,
+    Span,
+    Timing,
+    extensions,
+    span_of,
+)
+
+_R4_WORDS = {"suspended": "on-hold", "aborted": "stopped"}
+_DOSE = "mcode-radiotherapy-dose-delivered-to-volume"
+_MII = "mii-ex-onko-strahlentherapie-bestrahlung"
+
+
+class DoseToVolume(msgspec.Struct, frozen=True, kw_only=True):
+    """What one volume received, as the record says it; `element` is the extension that does."""
+
+    element: str
+    volume: Reference | None = None
+    dose: Quantity | None = None
+    fractions: int | None = None
+
+
+class Procedure(Resource, frozen=True, kw_only=True):
+    """Something done to a patient: an operation, a scan, a course of radiotherapy."""
+
+    CHOICES: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("performed_date_time", "performed_period", "performed_string", "performed_age", "performed_range",
+         "occurrence_date_time", "occurrence_period", "occurrence_string", "occurrence_age", "occurrence_range",
+         "occurrence_timing"),
+    )
+    ONLY: ClassVar[dict[str, tuple[str, ...]]] = {
+        "not_done": ("STU3",),
+        "not_done_reason": ("STU3",),
+        "status_reason": ("R4", "R5"),
+        "performed_date_time": ("STU3", "R4"),
+        "performed_period": ("STU3", "R4"),
+        "occurrence_date_time": ("R5",),
+        "occurrence_period": ("R5",),
+        "occurrence_timing": ("R5",),
+    }
+
+    status: Literal[
+        "preparation", "in-progress", "suspended", "aborted", "not-done", "on-hold", "stopped", "completed",
+        "entered-in-error", "unknown",
+    ]
+    not_done: bool | None = None
+    not_done_reason: CodeableConcept | None = None
+    status_reason: CodeableConcept | None = None
+    code: CodeableConcept | None = None
+    part_of: tuple[Reference, ...] = ()
+    performed_date_time: str | None = None
+    performed_period: Period | None = None
+    performed_string: str | None = None
+    performed_age: Quantity | None = None
+    performed_range: Range | None = None
+    occurrence_date_time: str | None = None
+    occurrence_period: Period | None = None
+    occurrence_string: str | None = None
+    occurrence_age: Quantity | None = None
+    occurrence_range: Range | None = None
+    occurrence_timing: Timing | None = None
+    body_site: tuple[CodeableConcept, ...] = ()
+
+    @property
+    def r4_status(self) -> str:
+        """The status in R4 words: STU3 `suspended`, `aborted` and `notDone` have other names there."""
+        return "not-done" if self.not_done else _R4_WORDS.get(self.status, self.status)
+
+    @property
+    def when(self) -> Span:
+        """When it was done. A text ("spring 2023"), an age or a range of ages is legal and names no day."""
+        return span_of(
+            ("performedDateTime", self.performed_date_time),
+            ("performedPeriod", self.performed_period),
+            ("occurrenceDateTime", self.occurrence_date_time),
+            ("occurrencePeriod", self.occurrence_period),
+            ("occurrenceTiming", self.occurrence_timing),
+        )
+
+    @property
+    def reasons(self) -> tuple[CodeableConcept, ...]:
+        """Why it was not done or stopped; mCODE STU2 and STU3 say it in an extension."""
+        said = self.status_reason or self.not_done_reason
+        if said is not None:
+            return (said,)
+        termination = extensions(self, "mcode-treatment-termination-reason")
+        return tuple(e.value_codeable_concept for e in termination if e.value_codeable_concept is not None)
+
+    @property
+    def intent(self) -> CodeableConcept | None:
+        """mCODE procedure-intent."""
+        return _concept(extensions(self, "mcode-procedure-intent"))
+
+    @property
+    def modality(self) -> CodeableConcept | None:
+        """mCODE radiotherapy-modality, inside its wrapper or (older) outside; MII `Strahlenart`."""
+        return self._radiation("mcode-radiotherapy-modality", "Strahlenart")
+
+    @property
+    def technique(self) -> CodeableConcept | None:
+        """mCODE radiotherapy-technique; MII `Applikationsart`."""
+        return self._radiation("mcode-radiotherapy-technique", "Applikationsart")
+
+    @property
+    def sessions(self) -> int | None:
+        """Fractions given in all: mCODE radiotherapy-sessions, or CodeX RT's own extension of phases and plans."""
+        found = extensions(self, "mcode-radiotherapy-sessions", "codexrt-radiotherapy-fractions-delivered")
+        return _count(found[0]) if found else None
+
+    @property
+    def doses(self) -> tuple[DoseToVolume, ...]:
+        """The dose of each volume. Volumes overlap: whoever adds them invents dose."""
+        found = []
+        for index, extension in enumerate(self.extension):
+            name = extension.url.rsplit("/", 1)[-1]
+            if name not in (_DOSE, _MII):
+                continue
+            dose, volume, count = _parts(extension, "totalDoseDelivered", "volume", "fractionsDelivered")
+            if name == _MII:
+                dose, volume, count = _parts(extension, "Gesamtdosis", "Zielgebiet", "Fraktionen")
+            found.append(DoseToVolume(
+                element=f"extension[{index}]",
+                volume=None if volume is None else volume.value_reference,
+                dose=None if dose is None else dose.value_quantity,
+                fractions=None if count is None else _count(count),
+            ))
+        return tuple(found)
+
+    def _radiation(self, name: str, german: str) -> CodeableConcept | None:
+        within = extensions(self, "mcode-radiotherapy-modality-and-technique", _MII)
+        nested = tuple(e for wrapper in within for e in extensions(wrapper, name, german))
+        return _concept(nested or extensions(self, name))
+
+
+def _parts(extension: Extension, *names: str) -> tuple[Extension | None, ...]:
+    """The nested extensions of these names, each None when it is missing."""
+    return tuple(next(iter(extensions(extension, name)), None) for name in names)
+
+
+def _concept(found: tuple[Extension, ...]) -> CodeableConcept | None:
+    for extension in found:
+        if extension.value_codeable_concept is not None:
+            return extension.value_codeable_concept
+        if extension.value_coding is not None:
+            return CodeableConcept(coding=(extension.value_coding,))
+    return None
+
+
+def _count(extension: Extension) -> int | None:
+    for value in (extension.value_unsigned_int, extension.value_positive_int, extension.value_integer):
+        if value is not None:
+            return value
+    return None
