@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fhir_adapter.core.dates import PartialDate
 from fhir_adapter.core.facts import Domain, Fact, column
-from fhir_adapter.domains.observed import in_category
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.domains.results import Result, comparator_of, results
 from fhir_adapter.fhir.observation import Observation
@@ -38,18 +37,9 @@ def read(observation: Observation, reading: Reading) -> Iterator[Any]:
 
     Not final ones are kept with their status; `entered-in-error` does not count. A unit that nobody can convert leaves
     the canonical value empty and raises `unit_unknown`, one per hospital, unit and test. A comparator stays beside its
-    number. In category `laboratory` a code that no list knows is a Doubt; elsewhere it is somebody else's record.
+    number.
     """
-    if LIST not in reading.meanings(observation.code) and not observation.component:
-        if in_category(observation, "laboratory") and not reading.meanings(observation.code):
-            return _unmapped(observation, reading)
-        return iter(())
     return results(observation, reading, LIST, _fact)
-
-
-def _unmapped(observation: Observation, reading: Reading) -> Iterator[Any]:
-    if observation.status != "entered-in-error":
-        yield reading.code_doubt(reading.look_up(LIST, observation.code), "code")
 
 
 def _fact(result: Result) -> LabResult:

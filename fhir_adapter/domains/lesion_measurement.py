@@ -72,10 +72,10 @@ def _measured(observation: Observation, reading: Reading, match: Match) -> Itera
     if lesion is None:
         yield reading.problem("missing_element", "a tumour measurement that names no lesion", "focus", refuses=True)
         return
-    moments = Moments(reading)
+    moments, when = Moments(reading), observation.when
     role, performer = evaluator(reading, observation.performer)
     visit = next(iter(reading.carried("visit")), None)
-    frame = LesionMeasurement(element="", lesion=lesion, date=moments.read(observation.started, "effective"),
+    frame = LesionMeasurement(element="", lesion=lesion, date=moments.read(when.start, when.element),
                               visit=visit, state="not_evaluated", method=method, evaluator=role, performer=performer)
     yield from moments.problems
     axes = list(_axes(observation, reading, match))

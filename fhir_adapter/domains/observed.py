@@ -27,7 +27,3 @@ def not_final(observation: Observation) -> Ignored | None:
     """Ignored, with the status, for an observation that is not finished."""
     return None if observation.status in EVALUABLE else Ignored(f"status_{observation.status}")
 
-
-def in_category(observation: Observation, code: str) -> bool:
-    """Whether it stands in a category (`laboratory`, `vital-signs`), whatever the version calls the system."""
-    return any(coding.code == code for category in observation.category for coding in category.coding)

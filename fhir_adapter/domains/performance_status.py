@@ -57,8 +57,8 @@ def _scored(observation: Observation, reading: Reading, match: Match) -> Iterato
     if number != number.to_integral_value() or int(number) not in allowed:
         yield reading.problem("bad_number", "a score outside its scale", "value")
         return
-    moments = Moments(reading)
-    date = moments.read(observation.started, "effective")
+    moments, when = Moments(reading), observation.when
+    date = moments.read(when.start, when.element)
     yield from moments.problems
     yield PerformanceStatus(element="value", scale=scale, score=int(number), date=date)
 

@@ -67,11 +67,11 @@ def _judged(observation: Observation, reading: Reading, match: Match | None) -> 
         parts.insert(0, ("", observation, match))
     if not parts:
         return
-    moments = Moments(reading)
+    moments, when = Moments(reading), observation.when
     role, performer = evaluator(reading, observation.performer)
     frame = ResponseAssessment(
         element="", category="overall", value="NE", criteria=_criteria(observation, reading),
-        date=moments.read(observation.started, "effective"), end_date=moments.read(observation.ended, "effective"),
+        date=moments.read(when.start, when.element), end_date=moments.read(when.end, when.element),
         visit=next(iter(reading.carried("visit")), None), lesion=reading.key_of(observation.body, "BodyStructure"),
         evaluator=role, performer=performer,
     )

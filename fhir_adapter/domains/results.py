@@ -57,8 +57,8 @@ def _results(
     if match is not None and (not parts or forms_of_value(observation)):
         parts.insert(0, ("", observation, match))
     moments = Moments(reading)
-    started = observation.started
-    date = moments.read(started, "effective")
+    when = observation.when
+    date = moments.read(when.start, when.element)
     yield from moments.problems
     for prefix, part, found in parts:
         aside = set_aside(reading, observation, found, f"{prefix}code")
@@ -69,7 +69,7 @@ def _results(
         if isinstance(result, Ignored):
             yield result
             continue
-        result = msgspec.structs.replace(result, date=date, time=time_of(started))
+        result = msgspec.structs.replace(result, date=date, time=time_of(when.start))
         yield fact_of(result)
         yield from _doubts(reading, part, result)
 

@@ -55,7 +55,8 @@ def _assessed(resource: Observation | DiagnosticReport, reading: Reading, match:
     readers = resource.performer if isinstance(resource, Observation) else resource.readers
     role, performer = evaluator(reading, readers)
     visit = next(iter(reading.carried("visit")), None)
-    start, end = moments.read(resource.started, "effective"), moments.read(resource.ended, "effective")
+    when = resource.when
+    start, end = moments.read(when.start, when.element), moments.read(when.end, when.element)
     yield from moments.problems
     yield TumorAssessment(
         element="", visit=visit, start_date=start, end_date=end, method=_method(resource, reading), evaluator=role,

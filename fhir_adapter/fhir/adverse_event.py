@@ -1,7 +1,7 @@
 """AdverseEvent: the type that changed most between versions; its research profiles add what a trial needs."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -14,6 +14,7 @@ from fhir_adapter.fhir.elements import (
     Period,
     Reference,
     Resource,
+    Timing,
     extensions,
 )
 
@@ -21,9 +22,6 @@ Status = Literal["in-progress", "completed", "entered-in-error", "unknown"]
 
 BACKPORT_STATUS = "http://hl7.org/fhir/uv/ae-research-backport-ig/StructureDefinition/status"
 """The modifierExtension in which the R4 research profile carries the R5 status: the one that we understand."""
-
-MODIFIERS = (BACKPORT_STATUS,)
-"""modifierExtensions of an AdverseEvent that do not forbid its use."""
 
 
 class Causality(Element, frozen=True, kw_only=True):
@@ -68,17 +66,31 @@ class MitigatingAction(Element, frozen=True, kw_only=True):
     item_reference: Reference | None = None
 
 
-class Timing(Element, frozen=True, kw_only=True):
-    """Moments of an occurrence."""
-
-    event: tuple[str, ...] = ()
-
-
 class AdverseEvent(Resource, frozen=True, kw_only=True):
     """An adverse event of any version.
 
     Profiles: HL7 ae-research (R5), its backport (R4), CodeX RT, ICAREdata (mCODE extraction), German MII.
     """
+
+    CHOICES: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("occurrence_date_time", "occurrence_period", "occurrence_timing"),
+    )
+    ONLY: ClassVar[dict[str, tuple[str, ...]]] = {
+        "type": ("STU3",),
+        "event": ("R4",),
+        "severity": ("R4",),
+        "date": ("STU3", "R4"),
+        "actuality": ("R4", "R5"),
+        "detected": ("R4", "R5"),
+        "recorded_date": ("R4", "R5"),
+        "code": ("R5",),
+        "status": ("R5",),
+        "occurrence_date_time": ("R5",),
+        "occurrence_period": ("R5",),
+        "occurrence_timing": ("R5",),
+        "mitigating_action": ("R5",),
+    }
+    MODIFIERS: ClassVar[tuple[str, ...]] = ("status",)
 
     identifier: tuple[Identifier, ...] | Identifier = ()
     status: Status | None = None
@@ -100,6 +112,11 @@ class AdverseEvent(Resource, frozen=True, kw_only=True):
     suspect_entity: tuple[SuspectEntity, ...] = ()
     mitigating_action: tuple[MitigatingAction, ...] = ()
     study: tuple[Reference, ...] = ()
+
+    @property
+    def entered_in_error(self) -> bool:
+        """R5 status, or the R4 backport's modifierExtension."""
+        return self.stated_status == "entered-in-error"
 
     @property
     def is_potential(self) -> bool:

@@ -1,5 +1,7 @@
 """BodyStructure (STU3: BodySite): a place in the body; here, a lesion."""
 
+from typing import ClassVar
+
 from fhir_adapter.fhir.elements import CodeableConcept, Element, Extension, Identifier, Reference, Resource
 
 
@@ -12,6 +14,14 @@ class IncludedStructure(Element, frozen=True, kw_only=True):
 
 class BodyStructure(Resource, frozen=True, kw_only=True):
     """A body structure of any version; BodySite decodes into it as well."""
+
+    ONLY: ClassVar[dict[str, tuple[str, ...]]] = {
+        "code": ("STU3",),
+        "qualifier": ("STU3",),
+        "location": ("R4",),
+        "location_qualifier": ("R4",),
+        "included_structure": ("R5",),
+    }
 
     identifier: tuple[Identifier, ...] = ()
     active: bool | None = None

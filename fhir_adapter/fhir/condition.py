@@ -1,5 +1,7 @@
 """Condition: a diagnosis or a problem."""
 
+from typing import ClassVar
+
 from fhir_adapter.fhir.elements import CodeableConcept, Element, Extension, Period, Reference, Resource, extensions
 
 
@@ -12,6 +14,8 @@ class Stage(Element, frozen=True, kw_only=True):
 
 class Condition(Resource, frozen=True, kw_only=True):
     """A condition of any version. STU3 writes its two statuses as plain codes, later versions as concepts."""
+
+    ONLY: ClassVar[dict[str, tuple[str, ...]]] = {"asserted_date": ("STU3",), "recorded_date": ("R4", "R5")}
 
     clinical_status: CodeableConcept | str | None = None
     verification_status: CodeableConcept | str | None = None
@@ -26,6 +30,11 @@ class Condition(Resource, frozen=True, kw_only=True):
     recorded_date: str | None = None
     asserted_date: str | None = None
     stage: tuple[Stage, ...] | Stage | None = None
+
+    @property
+    def entered_in_error(self) -> bool:
+        """Conditions say so in their verification status."""
+        return self.verification == "entered-in-error"
 
     @property
     def status(self) -> str | None:

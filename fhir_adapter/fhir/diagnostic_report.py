@@ -1,8 +1,8 @@
 """DiagnosticReport: the report of a scan or of a laboratory; its results are Observations of their own."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from fhir_adapter.fhir.elements import CodeableConcept, Period, Reference, Resource
+from fhir_adapter.fhir.elements import CodeableConcept, Period, Reference, Resource, Span, span_of
 
 Status = Literal[
     "registered", "partial", "preliminary", "modified", "final", "amended", "corrected", "appended", "cancelled",
@@ -12,6 +12,8 @@ Status = Literal[
 
 class DiagnosticReport(Resource, frozen=True, kw_only=True):
     """A diagnostic report of any version."""
+
+    CHOICES: ClassVar[tuple[tuple[str, ...], ...]] = (("effective_date_time", "effective_period"),)
 
     status: Status
     code: CodeableConcept
@@ -29,16 +31,11 @@ class DiagnosticReport(Resource, frozen=True, kw_only=True):
         return (self.category,) if isinstance(self.category, CodeableConcept) else self.category
 
     @property
-    def started(self) -> str | None:
-        """The moment, or the start of the period, as written."""
-        if self.effective_date_time is not None or self.effective_period is None:
-            return self.effective_date_time
-        return self.effective_period.start
-
-    @property
-    def ended(self) -> str | None:
-        """The end of the period, as written."""
-        return None if self.effective_period is None else self.effective_period.end
+    def when(self) -> Span:
+        """The moment or the period that it reports on."""
+        if self.effective_date_time is not None:
+            return Span("effectiveDateTime", self.effective_date_time)
+        return span_of(("effectivePeriod", self.effective_period))
 
     @property
     def readers(self) -> tuple[Reference, ...]:

@@ -1,6 +1,6 @@
 """Encounter: a stay or visit."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -20,6 +20,13 @@ class Admission(Element, frozen=True, kw_only=True):
 
 class Encounter(Resource, frozen=True, kw_only=True):
     """An encounter of any version: R4 class is one coding, R5 class a list of concepts."""
+
+    ONLY: ClassVar[dict[str, tuple[str, ...]]] = {
+        "period_": ("STU3", "R4"),
+        "hospitalization": ("STU3", "R4"),
+        "actual_period": ("R5",),
+        "admission_": ("R5",),
+    }
 
     status: Status
     class_: tuple[CodeableConcept, ...] | Coding | None = msgspec.field(name="class", default=None)

@@ -1,7 +1,7 @@
 """Observation: a result, a size, a score or a judgement; STU3, R4, R4B and R5 answer the same questions."""
 
 from decimal import Decimal
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -15,7 +15,10 @@ from fhir_adapter.fhir.elements import (
     Ratio,
     Reference,
     Resource,
+    Span,
+    Timing,
     extensions,
+    span_of,
 )
 
 Status = Literal[
@@ -28,10 +31,11 @@ _BODY_LINKS = ("bodySite", "body-site-instance", "bodyStructure", "body-structur
                "observation-focus", "focus", "alternate-reference")
 
 
-class Timing(Element, frozen=True, kw_only=True):
-    """When something happened, as a list of moments; only the moments are read."""
-
-    event: tuple[str, ...] = ()
+_VALUES = (
+    "value_quantity", "value_codeable_concept", "value_string", "value_boolean", "value_integer", "value_range",
+    "value_ratio", "value_sampled_data", "value_attachment", "value_time", "value_date_time", "value_period",
+    "value_reference",
+)
 
 
 class Unread(Element, frozen=True, kw_only=True):
@@ -89,6 +93,18 @@ class Related(Element, frozen=True, kw_only=True):
 class Observation(Resource, frozen=True, kw_only=True):
     """An observation of any version."""
 
+    CHOICES: ClassVar[tuple[tuple[str, ...], ...]] = (
+        _VALUES, ("effective_date_time", "effective_period", "effective_instant", "effective_timing"),
+    )
+    ONLY: ClassVar[dict[str, tuple[str, ...]]] = {
+        "context": ("STU3",),
+        "related": ("STU3",),
+        "value_integer": ("R4", "R5"),
+        "has_member": ("R4", "R5"),
+        "derived_from_": ("R4", "R5"),
+        "body_structure": ("R5",),
+    }
+
     status: Status
     code: CodeableConcept
     value_quantity: Quantity | None = None
@@ -131,24 +147,16 @@ class Observation(Resource, frozen=True, kw_only=True):
         return self.encounter_ or self.context
 
     @property
-    def started(self) -> str | None:
-        """When it was true of the person: the moment, or the start of the period, as written."""
+    def when(self) -> Span:
+        """When it was true of the person; a moment, a period, or the first and last of several moments."""
         if self.effective_date_time is not None:
-            return self.effective_date_time
-        if self.effective_period is not None:
-            return self.effective_period.start
-        if self.effective_timing is not None and self.effective_timing.event:
-            return min(self.effective_timing.event)
-        return self.effective_instant
-
-    @property
-    def ended(self) -> str | None:
-        """The end of its period as written; None for a single moment."""
-        if self.effective_period is not None:
-            return self.effective_period.end
-        if self.effective_timing is not None and len(self.effective_timing.event) > 1:
-            return max(self.effective_timing.event)
-        return None
+            return Span("effectiveDateTime", self.effective_date_time)
+        found = span_of(
+            ("effectiveInstant", self.effective_instant),
+            ("effectivePeriod", self.effective_period),
+            ("effectiveTiming", self.effective_timing),
+        )
+        return found if found.end != found.start else Span(found.element, found.start)
 
     @property
     def number(self) -> Decimal | None:
@@ -191,12 +199,6 @@ def names_body(reference: Reference) -> bool:
 
 Valued = Observation | Component
 """What carries a value[x]: an observation or one of its components."""
-
-_VALUES = (
-    "value_quantity", "value_codeable_concept", "value_string", "value_boolean", "value_integer", "value_range",
-    "value_ratio", "value_sampled_data", "value_attachment", "value_time", "value_date_time", "value_period",
-    "value_reference",
-)
 
 
 def forms_of_value(holder: Valued) -> tuple[str, ...]:
