@@ -48,7 +48,7 @@ class Audit(OpenVault):
         with self.database.reading() as transaction:
             rows = transaction.rows(
                 f"SELECT {', '.join(_COLUMNS)} FROM audit WHERE seq > ? ORDER BY seq", (after,)
-            )  # fmt: skip
+            )
         return [AuditEntry(**dict(zip(AuditEntry.__struct_fields__, row, strict=True))) for row in rows]
 
     def verify_audit(self) -> list[str]:

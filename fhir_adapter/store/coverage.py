@@ -18,7 +18,7 @@ def move_coverage(transaction: Transaction, hospital: str, rows: Collection[Cove
     transaction.upsert("coverage", _COLUMNS, _COLUMNS[:3], [
         (hospital, row.type, row.patient, row.mode, stamp_or_none(row.since), stamp_or_none(row.whole_as_of),
          stamp_or_none(row.open_since)) for row in rows
-    ])  # fmt: skip
+    ])
 
 
 class CoverageBook(OpenVault):
@@ -29,11 +29,11 @@ class CoverageBook(OpenVault):
         with self.database.reading() as transaction:
             rows = transaction.rows(
                 f"SELECT {', '.join(_COLUMNS)} FROM coverage WHERE hospital = ? ORDER BY type, patient", (hospital,)
-            )  # fmt: skip
+            )
         return {(row[1], row[2]): Coverage(
             type=row[1], patient=row[2], mode=row[3], since=instant_or_none(row[4]),
             whole_as_of=instant_or_none(row[5]), open_since=instant_or_none(row[6]),
-        ) for row in rows}  # fmt: skip
+        ) for row in rows}
 
     def set_coverage(self, lease: Lease, hospital: str, rows: Collection[Coverage], now: datetime) -> None:
         """Moves coverage outside of a page, for example opens it when a hospital could not be reached at all."""

@@ -16,7 +16,7 @@ class Erasure(OpenVault):
     """Removing what the vault knows of persons; only HMAC(secret, hospital|patient) stays."""
 
     def erase(self, lease: Lease, hospital: str, patients: Collection[str], signed: tuple[Signature, Signature]
-              ) -> list[str]:  # fmt: skip
+              ) -> list[str]:
         """Removes raw versions, quarantined bytes, coverage, membership, identity and windows of these patients.
 
         Two different people must sign. Returns the keys of the records that are gone, so that the trial database can
@@ -32,16 +32,17 @@ class Erasure(OpenVault):
         with self.database.writing() as transaction:
             require_lease(transaction, lease, first.at)
             keys = sorted(row[0] for row in transaction.rows_in(
-                "SELECT key FROM resource WHERE hospital = ? AND patient IN (?)", list(patients), (hospital,)))  # fmt: skip
+                "SELECT key FROM resource WHERE hospital = ? AND patient IN (?)", list(patients), (hospital,)))
             _forget_records(transaction, keys)
             for table in ("coverage", "member", "identity"):
                 transaction.run_in(f"DELETE FROM {table} WHERE hospital = ? AND patient IN (?)", list(patients),
-                                   (hospital,))  # fmt: skip
+                                   (hospital,))
             _forget_questions(transaction, hospital, set(patients))
             transaction.run("DELETE FROM subject WHERE NOT EXISTS (SELECT 1 FROM identity WHERE subject = number)")
             transaction.upsert("erased", ("mark", "erased_at"), ("mark",), [(mark, stamp(first.at)) for mark in marks])
+            words = as_json({"marks": marks, "hospital": hospital})
             for signature in signed:
-                append_audit(transaction, signature, "erase", "persons", as_json({"marks": marks, "hospital": hospital}))
+                append_audit(transaction, signature, "erase", "persons", words)
         return keys
 
     def erasures(self, now: datetime) -> int:
@@ -58,8 +59,9 @@ def _forget_records(transaction: Transaction, keys: Collection[str]) -> None:
 
 def _forget_questions(transaction: Transaction, hospital: str, patients: set[str]) -> None:
     """Windows and page addresses name patients whom they asked for, together with others."""
-    named = [row[0] for row in transaction.rows("SELECT id, question FROM question_window WHERE hospital = ?", (hospital,))
-             if any(f'"{patient}"' in row[1] for patient in patients)]  # fmt: skip
+    questions = transaction.rows("SELECT id, question FROM question_window WHERE hospital = ?", (hospital,))
+    named = [row[0] for row in questions
+             if any(f'"{patient}"' in row[1] for patient in patients)]
     transaction.run_in("DELETE FROM visited WHERE window_id IN (?)", named)
     transaction.run_in("DELETE FROM question_window WHERE id IN (?)", named)
     for table in ("version", "quarantine"):

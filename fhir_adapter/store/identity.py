@@ -30,10 +30,10 @@ class Identities(OpenVault):
         with self.database.writing() as transaction:
             require_lease(transaction, lease, now)
             known = {row[0]: (row[1], row[2]) for row in transaction.rows(
-                "SELECT patient, state, source FROM member WHERE hospital = ?", (hospital,))}  # fmt: skip
+                "SELECT patient, state, source FROM member WHERE hospital = ?", (hospital,))}
             changed = {item.patient: item for item in members if known.get(item.patient) != (item.state, item.source)}
             transaction.upsert("member", _MEMBER, _MEMBER[:2], [
-                (hospital, item.patient, item.state, stamp(now), item.source) for item in changed.values()])  # fmt: skip
+                (hospital, item.patient, item.state, stamp(now), item.source) for item in changed.values()])
         return len(changed)
 
     def erased(self, hospital: str, patients: Collection[str]) -> set[str]:
@@ -63,7 +63,7 @@ class Identities(OpenVault):
         with self.database.reading() as transaction:
             return [row[0] for row in transaction.rows(
                 "SELECT number FROM subject WHERE EXISTS (SELECT 1 FROM identity WHERE subject = number) ORDER BY age"
-            )]  # fmt: skip
+            )]
 
     def assign(self, lease: Lease, identities: Collection[Identity], now: datetime) -> int:
         """Says which subjects patients are; numbers that are new get their age in the order given.
@@ -81,7 +81,7 @@ class Identities(OpenVault):
         with self.database.writing() as transaction:
             require_lease(transaction, lease, now)
             known = transaction.value("SELECT subject FROM identity WHERE hospital = ? AND patient = ?",
-                                      (hospital, patient))  # fmt: skip
+                                      (hospital, patient))
             if known is not None:
                 return str(known)
             taken = {row[0] for row in transaction.rows("SELECT number FROM subject")}
@@ -95,13 +95,13 @@ class Identities(OpenVault):
         with self.database.writing() as transaction:
             require_lease(transaction, lease, now)
             ages = dict(tuple(row) for row in transaction.rows_in(
-                "SELECT number, age FROM subject WHERE number IN (?)", list(subjects)))  # fmt: skip
+                "SELECT number, age FROM subject WHERE number IN (?)", list(subjects)))
             if set(ages) != set(subjects):
                 raise UsageError("a subject to be joined does not exist")
             oldest = min(ages, key=lambda number: ages[number])
             gone = [number for number in ages if number != oldest]
             transaction.run_in("UPDATE identity SET subject = ?, basis = ?, since = ? WHERE subject IN (?)", gone,
-                               (oldest, basis, stamp(now)))  # fmt: skip
+                               (oldest, basis, stamp(now)))
         return str(oldest)
 
     def split(self, lease: Lease, patient: Identity, now: datetime) -> None:
@@ -115,15 +115,15 @@ def _grow(transaction: Transaction, numbers: Collection[tuple[str, str]]) -> Non
     age = int(transaction.value("SELECT max(age) FROM subject") or 0)
     fresh = [number for number in wanted if number not in known]
     transaction.insert("subject", ("number", "age", "made"),
-                       [(number, age + place, wanted[number]) for place, number in enumerate(fresh, start=1)])  # fmt: skip
+                       [(number, age + place, wanted[number]) for place, number in enumerate(fresh, start=1)])
 
 
 def _map(transaction: Transaction, identities: Collection[Identity], now: datetime) -> int:
     known = {(row[0], row[1]): (row[2], row[3]) for row in transaction.rows_in(
         "SELECT hospital, patient, subject, basis FROM identity WHERE hospital IN (?)",
-        sorted({item.hospital for item in identities}))}  # fmt: skip
+        sorted({item.hospital for item in identities}))}
     changed = {(item.hospital, item.patient): item for item in identities
-               if known.get((item.hospital, item.patient)) != (item.subject, item.basis)}  # fmt: skip
+               if known.get((item.hospital, item.patient)) != (item.subject, item.basis)}
     transaction.upsert("identity", _IDENTITY, _IDENTITY[:2], [
-        (item.hospital, item.patient, item.subject, item.basis, stamp(now)) for item in changed.values()])  # fmt: skip
+        (item.hospital, item.patient, item.subject, item.basis, stamp(now)) for item in changed.values()])
     return len(changed)

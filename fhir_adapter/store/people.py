@@ -13,7 +13,7 @@ from fhir_adapter.store.opened import OpenVault
 from fhir_adapter.store.records import Cut, NewDecision, Signature
 
 _DECISION = ("number", "conflict_key", "kind", "fingerprint", "choice", "value", "reason", "decided_by",
-             "os_user", "decided_at", "undoes")  # fmt: skip; SYSTEM_USER is a reserved word of PostgreSQL
+             "os_user", "decided_at", "undoes")  # SYSTEM_USER is a reserved word of PostgreSQL
 _CUT = ("name", "data_cutoff", "known_at", "digest", "reason", "signed_by", "signed_at")
 
 
@@ -29,9 +29,9 @@ class People(OpenVault):
                 number=number, conflict_key=new.conflict_key, kind=new.kind, fingerprint=new.fingerprint,
                 choice=new.choice, value=cleaned(new.value), reason=cleaned(new.reason), decided_by=signed.by,
                 system_user=signed.system_user, decided_at=stamp(signed.at), undoes=new.undoes,
-            ) for number, new in enumerate(decisions, start=last + 1)]  # fmt: skip
+            ) for number, new in enumerate(decisions, start=last + 1)]
             transaction.insert("decision", _DECISION,
-                               [msgspec.structs.astuple(item) for item in made])  # fmt: skip
+                               [msgspec.structs.astuple(item) for item in made])
             for item in made:
                 append_audit(transaction, signed, "decide", f"conflict {item.conflict_key}", as_json(item))
         return made
@@ -41,7 +41,7 @@ class People(OpenVault):
         with self.database.reading() as transaction:
             rows = transaction.rows(
                 f"SELECT {', '.join(_DECISION)} FROM decision WHERE number > ? ORDER BY number", (after,)
-            )  # fmt: skip
+            )
         return [Decision(**dict(zip(Decision.__struct_fields__, row, strict=True))) for row in rows]
 
     def remark(self, conflict_key: str, words: str, signed: Signature) -> None:
@@ -58,7 +58,7 @@ class People(OpenVault):
         with self.database.reading() as transaction:
             return [tuple(row) for row in transaction.rows(
                 "SELECT words, written_by, written_at FROM remark WHERE conflict_key = ? ORDER BY id", (conflict_key,)
-            )]  # fmt: skip
+            )]
 
     def lock_cut(self, cut: Cut, signed: Signature) -> None:
         """Keeps a cut.
@@ -68,7 +68,7 @@ class People(OpenVault):
         """
         with self.database.writing() as transaction:
             if transaction.value("SELECT 1 FROM cut WHERE name = ?", (cut.name,)):
-                raise UsageError(f"there is a cut named {cut.name} already; a cut is never changed, choose another name")
+                raise UsageError(f"there is a cut named {cut.name} already, and cuts never change; choose another name")
             transaction.insert("cut", _CUT, [tuple(getattr(cut, name) for name in _CUT)])
             append_audit(transaction, signed, "cut", f"cut {cut.name}", as_json(cut))
 

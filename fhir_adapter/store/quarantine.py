@@ -13,9 +13,9 @@ from fhir_adapter.store.records import Lease, PageProgress, Quarantined, Refused
 from fhir_adapter.store.transaction import Transaction
 
 _COLUMNS = ("key", "hospital", "type", "resource", "ordinal", "code", "message", "position", "length", "sha256",
-            "body", "url", "run", "found_at")  # fmt: skip
+            "body", "url", "run", "found_at")
 _READ = ("key", "hospital", "type", "resource", "ordinal", "code", "message", "position", "length", "sha256", "run",
-         "found_at", "acknowledged_by", "acknowledged_at", "reason")  # fmt: skip
+         "found_at", "acknowledged_by", "acknowledged_at", "reason")
 
 
 def quarantine_key(*parts: object) -> str:
@@ -31,7 +31,7 @@ def keep_damages(
     for damage in damages:
         key = quarantine_key(hospital, damage.code, damage.sha256)
         rows[key] = (key, hospital, page.type, None, None, damage.code, cleaned(damage.message), damage.position,
-                     damage.length, damage.sha256, damage.body or None, cleaned(page.url), page.run, stamp(now))  # fmt: skip
+                     damage.length, damage.sha256, damage.body or None, cleaned(page.url), page.run, stamp(now))
     _add(transaction, rows)
 
 
@@ -51,7 +51,7 @@ class Quarantine(OpenVault):
         for item in refused:
             key = quarantine_key(item.resource, item.ordinal, item.code)
             rows[key] = (key, item.hospital, item.type, item.resource, item.ordinal, item.code, cleaned(item.message),
-                         None, None, "", None, "", run, stamp(now))  # fmt: skip
+                         None, None, "", None, "", run, stamp(now))
         if not rows:
             return 0
         with self.database.writing() as transaction:
@@ -64,7 +64,7 @@ class Quarantine(OpenVault):
             rows = transaction.rows(f"SELECT {', '.join(_READ)} FROM quarantine ORDER BY run, key")
         found = [Quarantined(**dict(zip(_READ, row, strict=True))) for row in rows]
         return [item for item in found
-                if hospital in (None, item.hospital) and not (unacknowledged and item.acknowledged_by)]  # fmt: skip
+                if hospital in (None, item.hospital) and not (unacknowledged and item.acknowledged_by)]
 
     def quarantined_body(self, key: str) -> bytes | None:
         """The kept bytes of a damage; None when only its digest was kept."""
@@ -76,11 +76,11 @@ class Quarantine(OpenVault):
         """A person has seen these and takes them as they are; audited. The number that was not acknowledged yet."""
         with self.database.writing() as transaction:
             new = sorted(row[0] for row in transaction.rows_in(
-                "SELECT key FROM quarantine WHERE acknowledged_by IS NULL AND key IN (?)", list(keys)))  # fmt: skip
+                "SELECT key FROM quarantine WHERE acknowledged_by IS NULL AND key IN (?)", list(keys)))
             if new:
                 transaction.run_in(
                     "UPDATE quarantine SET acknowledged_by = ?, acknowledged_at = ?, reason = ? WHERE key IN (?)", new,
                     (signed.by, stamp(signed.at), reason),
-                )  # fmt: skip
+                )
                 append_audit(transaction, signed, "acknowledge", "quarantine", as_json({"keys": new, "reason": reason}))
         return len(new)

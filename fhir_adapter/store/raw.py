@@ -20,9 +20,9 @@ from fhir_adapter.store.transaction import Transaction
 from fhir_adapter.store.windows import move_window
 
 _RESOURCE = ("key", "hospital", "type", "fhir_id", "patient", "ordinal", "ordinals", "kind", "version_id",
-             "last_updated", "sha256", "canonical")  # fmt: skip
+             "last_updated", "sha256", "canonical")
 _VERSION = ("resource", "ordinal", "hospital", "seq", "kind", "version_id", "last_updated", "sha256", "body",
-            "encoding", "url", "received_at", "run", "was_head")  # fmt: skip
+            "encoding", "url", "received_at", "run", "was_head")
 _READ = (
     "SELECT r.key, v.ordinal, v.hospital, v.seq, r.type, r.fhir_id, r.patient, v.kind, v.version_id, v.last_updated, "
     "v.sha256, v.body, v.encoding, v.url, v.received_at, v.run, r.ordinal, v.was_head "
@@ -42,7 +42,7 @@ class _State:
     def row(self, key: str) -> tuple[Any, ...]:
         head = self.seen
         return (key, self.hospital, self.type, self.fhir_id, self.patient, self.ordinal, self.ordinals, self.kind,
-                head.version_id, head.last_updated, head.sha256, head.canonical)  # fmt: skip
+                head.version_id, head.last_updated, head.sha256, head.canonical)
 
 
 class _Intake:
@@ -72,7 +72,7 @@ class _Intake:
                 self.unchanged += 1
             elif verdict == succession.UNCHANGED or (
                 (verdict == succession.OLDER or unsure) and self._have(key, new)
-            ):  # fmt: skip
+            ):
                 self.repeated += 1
             else:
                 self._version(key, kept, new, is_head=verdict != succession.OLDER)
@@ -86,7 +86,7 @@ class _Intake:
             if body is None:
                 body = bytes(self.transaction.value(
                     "SELECT body FROM version WHERE resource = ? AND ordinal = ?", (key, state.ordinal)
-                ))  # fmt: skip
+                ))
             state.seen = msgspec.structs.replace(state.seen, canonical=succession.canonical_sha(body))
         return (new.canonical or succession.canonical_sha(kept.entry.body)) == state.seen.canonical
 
@@ -99,7 +99,7 @@ class _Intake:
         found = self.transaction.value(
             "SELECT 1 FROM version WHERE resource = ? AND kind = ? AND version_id = ? AND last_updated = ? "
             "AND sha256 = ?", wanted,
-        )  # fmt: skip
+        )
         return found is not None
 
     def _begin(self, key: str, kept: Kept) -> None:
@@ -116,7 +116,7 @@ class _Intake:
                 state.patient = kept.patient
         self.changed.add(key)
         self.versions.append((key, state.ordinals, self.hospital, 0, kind.value, new.version_id, new.last_updated,
-                              new.sha256, entry.body, "identity", cleaned(entry.url), "", 0, int(is_head)))  # fmt: skip
+                              new.sha256, entry.body, "identity", cleaned(entry.url), "", 0, int(is_head)))
 
 
 def _mark(key: str, new: Seen) -> int:
@@ -158,7 +158,7 @@ class Raw(OpenVault):
         return PageCounts(
             outside=page.outside + intake.outside, unchanged=intake.unchanged, repeated=intake.repeated,
             unreadable=len(damages), new=len(intake.versions),
-        )  # fmt: skip
+        )
 
     def keep_absence(self, lease: Lease, hospital: str, keys: Collection[str], run: int, now: datetime) -> int:
         """Records that the hospital no longer shows although nobody said they were deleted: a version of that kind."""
@@ -175,7 +175,7 @@ class Raw(OpenVault):
                 state.seen = Seen("", "", True, "")
                 intake.changed.add(key)
                 intake.versions.append((key, state.ordinals, hospital, 0, state.kind, "", "", "", b"",
-                                        "identity", "", "", 0, 1))  # fmt: skip
+                                        "identity", "", "", 0, 1))
             _write(transaction, intake, run, stamp(now))
         return len(intake.versions)
 
@@ -185,7 +185,7 @@ class Raw(OpenVault):
         with self.database.reading() as transaction:
             return {by_key[row[0]]: Head(key=row[0], patient=row[4], ordinal=row[5], kind=row[7], version_id=row[8],
                                          last_updated=row[9], sha256=row[10])
-                    for row in _resources(transaction, by_key)}  # fmt: skip
+                    for row in _resources(transaction, by_key)}
 
     def ids(self, hospital: str, resource_type: str, patient: str | None = None) -> list[str]:
         """The hospital's ids of all records of a type that are there, or of one patient's, in order."""
@@ -200,7 +200,7 @@ class Raw(OpenVault):
         """The next versions of a hospital in the order in which they were kept."""
         with self.database.reading() as transaction:
             rows = transaction.rows(_READ + "WHERE v.hospital = ? AND v.seq > ? ORDER BY v.seq LIMIT ?",
-                                    (hospital, after_seq, limit))  # fmt: skip
+                                    (hospital, after_seq, limit))
         return [_version(row) for row in rows]
 
     def versions_of(self, keys: Collection[str]) -> list[Version]:
@@ -218,6 +218,15 @@ class Raw(OpenVault):
         with self.database.reading() as transaction:
             rows = transaction.rows_in(_READ + "WHERE v.ordinal = r.ordinal AND v.resource IN (?)", keys)
             return {row[0]: _version(row) for row in rows}
+
+    def heads_of_type(self, hospital: str, resource_type: str) -> list[Version]:
+        """The newest versions of all records of a type that are there, by key: for looking records up by content."""
+        with self.database.reading() as transaction:
+            rows = transaction.rows(
+                _READ + "WHERE r.hospital = ? AND r.type = ? AND r.kind = 'content' AND v.ordinal = r.ordinal",
+                (hospital, resource_type),
+            )
+        return sorted((_version(row) for row in rows), key=lambda version: version.key)
 
     def keys_of_patient(self, hospital: str, patient: str) -> list[str]:
         """The keys of all records of a hospital's patient: to be mapped again when the patient becomes another
@@ -248,7 +257,7 @@ def _version(row: Any) -> Version:
         key=row[0], ordinal=row[1], hospital=row[2], seq=row[3], type=row[4], fhir_id=row[5], patient=row[6],
         kind=row[7], version_id=row[8], last_updated=row[9], sha256=row[10], body=bytes(row[11]), encoding=row[12],
         url=row[13], received_at=row[14], run=row[15], head=row[16], was_head=bool(row[17]),
-    )  # fmt: skip
+    )
 
 
 def _resources(transaction: Transaction, keys: Collection[str]) -> Iterator[Any]:
@@ -269,7 +278,7 @@ def _storable(kept: tuple[Kept, ...]) -> tuple[list[Kept], tuple[Damage, ...]]:
         else:
             bad.append(Damage(code="bad_text", message="id, version or time holds NUL or a lone surrogate",
                               position=-1, length=len(entry.body), sha256=hashlib.sha256(entry.body).hexdigest(),
-                              body=entry.body))  # fmt: skip
+                              body=entry.body))
     return good, tuple(bad)
 
 

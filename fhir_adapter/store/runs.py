@@ -24,14 +24,14 @@ class Runs(OpenVault):
                 "INSERT INTO run (command, hospitals, started_at, ended_at, exit_code, counts, mappings, program) "
                 "VALUES (?, ?, ?, NULL, NULL, '{}', ?, ?) RETURNING id",
                 (command, as_json(list(hospitals)), stamp(now), mappings, program),
-            ))  # fmt: skip
+            ))
 
     def finish_run(self, run: int, counts: Mapping[str, Any], exit_code: int, now: datetime) -> None:
         """Ends a run with its counts (any JSON) and its exit code; a run that was killed has neither."""
         self._seen.pop(run, None)
         with self.database.writing() as transaction:
             transaction.run("UPDATE run SET ended_at = ?, exit_code = ?, counts = ? WHERE id = ?",
-                            (stamp(now), exit_code, as_json(counts), run))  # fmt: skip
+                            (stamp(now), exit_code, as_json(counts), run))
 
     def runs(self, last: int = 10) -> list[Run]:
         """The last runs, newest first."""
@@ -40,4 +40,4 @@ class Runs(OpenVault):
         return [Run(
             id=row[0], command=row[1], hospitals=tuple(msgspec.json.decode(row[2])), started_at=row[3],
             ended_at=row[4], exit_code=row[5], counts=msgspec.json.decode(row[6]), mappings=row[7], program=row[8],
-        ) for row in rows]  # fmt: skip
+        ) for row in rows]

@@ -14,6 +14,11 @@ from sqlalchemy.engine import Connection
 Row = Sequence[Any]
 
 
+def listed(names: Iterable[str]) -> str:
+    """Column names in a statement, quoted: some, such as `end`, are words of SQL."""
+    return ", ".join(f'"{name}"' for name in names)
+
+
 class Transaction:
     """What can be said to the database until the block ends; see `engine.Database.writing`."""
 
@@ -69,8 +74,7 @@ class Transaction:
             raise ValueError("the statement has no IN (?)")
         if self.postgres:
             return self._said(head) + "= ANY(%s)" + tail, (*before, list(keys))
-        listed = msgspec.json.encode(list(keys)).decode()
-        return f"{head}IN (SELECT value FROM json_each(?)){tail}", (*before, listed)
+        return f"{head}IN (SELECT value FROM json_each(?)){tail}", (*before, msgspec.json.encode(list(keys)).decode())
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         """Rows that are not there yet."""
@@ -79,16 +83,17 @@ class Transaction:
         if self.postgres:
             self._copy(table, columns, rows)
         else:
-            self.many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({_marks(columns)})", rows)
+            self.many(f"INSERT INTO {table} ({listed(columns)}) VALUES ({_marks(columns)})", rows)
 
     def upsert(self, table: str, columns: Sequence[str], key: Sequence[str], rows: Sequence[Row]) -> None:
         """Rows that may be there already, by `key`; those are overwritten. A key stands once in `rows`."""
         if not rows:
             return
         others = [name for name in columns if name not in key]
-        action = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in others) if others else "DO NOTHING"
-        conflict = f"ON CONFLICT ({', '.join(key)}) {action}"
-        names = ", ".join(columns)
+        sets = ", ".join(f'"{name}" = excluded."{name}"' for name in others)
+        action = f"DO UPDATE SET {sets}" if others else "DO NOTHING"
+        conflict = f"ON CONFLICT ({listed(key)}) {action}"
+        names = listed(columns)
         if self.postgres:
             stage = self._stage(table)
             self._copy(stage, columns, rows)
@@ -104,13 +109,13 @@ class Transaction:
         if self.postgres:
             stage = self._stage(table)
             self._copy(stage, (*columns, *key), rows)
-            sets = ", ".join(f"{name} = s.{name}" for name in columns)
-            where = " AND ".join(f"t.{name} = s.{name}" for name in key)
+            sets = ", ".join(f'"{name}" = s."{name}"' for name in columns)
+            where = " AND ".join(f't."{name}" = s."{name}"' for name in key)
             self.run(f"UPDATE {table} t SET {sets} FROM {stage} s WHERE {where}")
             self.run(f"DELETE FROM {stage}")
         else:
-            sets = ", ".join(f"{name} = ?" for name in columns)
-            where = " AND ".join(f"{name} = ?" for name in key)
+            sets = ", ".join(f'"{name}" = ?' for name in columns)
+            where = " AND ".join(f'"{name}" = ?' for name in key)
             self.many(f"UPDATE {table} SET {sets} WHERE {where}", rows)
 
     def delete(self, table: str, key: Sequence[str], rows: Sequence[Row]) -> None:
@@ -120,11 +125,12 @@ class Transaction:
         if self.postgres:
             stage = self._stage(table)
             self._copy(stage, key, rows)
-            where = " AND ".join(f"t.{name} = s.{name}" for name in key)
+            where = " AND ".join(f't."{name}" = s."{name}"' for name in key)
             self.run(f"DELETE FROM {table} t USING {stage} s WHERE {where}")
             self.run(f"DELETE FROM {stage}")
         else:
-            self.many(f"DELETE FROM {table} WHERE {' AND '.join(f'{name} = ?' for name in key)}", rows)
+            where = " AND ".join(f'"{name}" = ?' for name in key)
+            self.many(f"DELETE FROM {table} WHERE {where}", rows)
 
     def _stage(self, table: str) -> str:
         stage = f"stage_{table}"
@@ -134,7 +140,7 @@ class Transaction:
 
     def _copy(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         driver: Any = self.connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+        with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({listed(columns)}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
 

@@ -78,7 +78,7 @@ def _check_secret(database: Database, secret: bytes, mark: str) -> None:
         with database.writing() as transaction:
             vault_id = secrets.token_hex(16)
             transaction.upsert("meta", ("name", "value"), ("name",), [
-                ("vault_id", vault_id), ("secret_check", _check_value(secret, vault_id)), ("mark", mark)])  # fmt: skip
+                ("vault_id", vault_id), ("secret_check", _check_value(secret, vault_id)), ("mark", mark)])
         return
     if not hmac.compare_digest(known["secret_check"], _check_value(secret, known["vault_id"])):
         raise UsageError(

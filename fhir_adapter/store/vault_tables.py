@@ -46,7 +46,8 @@ Table(
     _text("version_id"), _text("last_updated"), _text("sha256"), _text("canonical", null=True),
     _key("key"),
     Index("ix_resource_patient", "hospital", "patient"),
-)  # fmt: skip
+    Index("ix_resource_type", "hospital", "type"),
+)
 
 Table(
     "version", VAULT,
@@ -58,7 +59,7 @@ Table(
     ForeignKeyConstraint(["resource"], ["resource.key"], name="fk_version_resource"),
     CheckConstraint("kind IN ('content', 'deleted', 'not_visible')", name="ck_version_kind"),
     Index("ix_version_seq", "hospital", "seq", unique=True),
-)  # fmt: skip
+)
 
 Table("sequence", VAULT, _text("hospital"), _number("last"), _key("hospital"))
 
@@ -66,7 +67,7 @@ Table(
     "member", VAULT,
     _text("hospital"), _text("patient"), _text("state"), _text("since"), _text("source"),
     _key("hospital", "patient"),
-)  # fmt: skip
+)
 
 Table(
     "subject", VAULT,
@@ -74,7 +75,7 @@ Table(
     _key("number"),
     CheckConstraint("made IN ('trial', 'qualified', 'random')", name="ck_subject_made"),
     Index("ix_subject_age", "age", unique=True),
-)  # fmt: skip
+)
 
 Table(
     "identity", VAULT,
@@ -82,14 +83,14 @@ Table(
     _key("hospital", "patient"),
     ForeignKeyConstraint(["subject"], ["subject.number"], name="fk_identity_subject"),
     Index("ix_identity_subject", "subject"),
-)  # fmt: skip
+)
 
 Table(
     "coverage", VAULT,
     _text("hospital"), _text("type"), _text("patient"), _text("mode"),
     _text("since", null=True), _text("whole_as_of", null=True), _text("open_since", null=True),
     _key("hospital", "type", "patient"),
-)  # fmt: skip
+)
 
 Table(
     "question_window", VAULT,
@@ -98,13 +99,13 @@ Table(
     _text("opened_at"), _text("closed_at", null=True), _number("run"),
     CheckConstraint("state IN ('open', 'whole', 'failed')", name="ck_question_window_state"),
     Index("ix_question_window_hospital", "hospital", "state"),
-)  # fmt: skip
+)
 
 Table(
     "visited", VAULT,
     _number("window_id"), _text("link"),
     _key("window_id", "link"),
-)  # fmt: skip
+)
 
 Table(
     "quarantine", VAULT,
@@ -114,13 +115,13 @@ Table(
     _text("acknowledged_by", null=True), _text("acknowledged_at", null=True), _text("reason", null=True),
     _key("key"),
     Index("ix_quarantine_resource", "resource"),
-)  # fmt: skip
+)
 
 Table(
     "lease", VAULT,
     _text("name"), _text("holder"), _number("number"), _text("taken_at"), _text("expires_at"),
     _key("name"),
-)  # fmt: skip
+)
 
 Table("fence", VAULT, _text("name"), _number("number"), _key("name"))
 
@@ -128,7 +129,7 @@ Table(
     "run", VAULT,
     _serial("id"), _text("command"), _text("hospitals"), _text("started_at"), _text("ended_at", null=True),
     _number("exit_code", null=True), _text("counts"), _text("mappings"), _text("program"),
-)  # fmt: skip
+)
 
 Table(
     "decision", VAULT,
@@ -137,13 +138,13 @@ Table(
     _text("decided_by"), _text("os_user"), _text("decided_at"), _number("undoes", null=True),
     _key("number"),
     Index("ix_decision_conflict", "conflict_key"),
-)  # fmt: skip
+)
 
 Table(
     "remark", VAULT,
     _serial("id"), _text("conflict_key"), _text("words"), _text("written_by"), _text("written_at"),
     Index("ix_remark_conflict", "conflict_key"),
-)  # fmt: skip
+)
 
 Table(
     "audit", VAULT,
@@ -151,7 +152,7 @@ Table(
     _text("at"), _text("actor"), _text("os_user"), _text("action"), _text("object"), _text("detail"),
     _text("previous"), _text("hash"),
     _key("seq"),
-)  # fmt: skip
+)
 
 Table("person", VAULT, _text("name"), _text("role"), _text("state"), _text("since"), _key("name"))
 
@@ -160,6 +161,6 @@ Table(
     _text("name"), _text("data_cutoff"), _text("known_at"), _text("digest"), _text("reason"),
     _text("signed_by"), _text("signed_at"),
     _key("name"),
-)  # fmt: skip
+)
 
 Table("erased", VAULT, _text("mark"), _text("erased_at"), _key("mark"))

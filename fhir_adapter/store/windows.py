@@ -31,7 +31,7 @@ def move_window(transaction: Transaction, page: PageProgress, now: datetime) -> 
         _add_issues(transaction, int(page.window or 0), page.issues)
     if page.url:
         transaction.upsert("visited", ("window_id", "link"), ("window_id", "link"),
-                           [(page.window, link_digest(page.url))])  # fmt: skip
+                           [(page.window, link_digest(page.url))])
 
 
 def _add_issues(transaction: Transaction, window: int, issues: Collection[str]) -> None:
@@ -44,7 +44,7 @@ class Windows(OpenVault):
     """Opening, failing, listing and forgetting windows; pages move them (`keep_page`)."""
 
     def open_windows(self, lease: Lease, hospital: str, questions: Collection[Question], run: int, now: datetime
-                     ) -> list[StoredWindow]:  # fmt: skip
+                     ) -> list[StoredWindow]:
         """Opens one window a question; the same question that is still open is taken up where it stood.
 
         A window taken up keeps its next link and gets one more attempt.
@@ -68,18 +68,18 @@ class Windows(OpenVault):
                     "INSERT INTO question_window (hospital, type, question, state, attempts, pages, next, issues, "
                     "opened_at, closed_at, run) VALUES (?, ?, ?, 'open', 1, 0, NULL, '[]', ?, NULL, ?) RETURNING id",
                     (hospital, question.type, words, stamp(now), run),
-                ))  # fmt: skip
+                ))
             found_windows = {window.id: window for window in _windows(transaction, "id IN (?)", ids)}
         return [found_windows[window] for window in ids]
 
     def close_window(self, lease: Lease, window: int, state: WindowState, issues: Collection[str], now: datetime
-                     ) -> None:  # fmt: skip
+                     ) -> None:
         """Notes what went wrong with a window that got no page: OPEN leaves it to be taken up, FAILED gives it up."""
         with self.database.writing() as transaction:
             require_lease(transaction, lease, now)
             closed = None if state is WindowState.OPEN else stamp(now)
             transaction.run("UPDATE question_window SET state = ?, closed_at = ? WHERE id = ?",
-                            (state.value, closed, window))  # fmt: skip
+                            (state.value, closed, window))
             if issues:
                 _add_issues(transaction, window, issues)
 
@@ -109,7 +109,7 @@ class Windows(OpenVault):
             old = [row[0] for row in transaction.rows(
                 "SELECT id FROM question_window WHERE hospital = ? AND state <> 'open' AND run < ?",
                 (hospital, runs[-1][0]),
-            )]  # fmt: skip
+            )]
             transaction.run_in("DELETE FROM visited WHERE window_id IN (?)", old)
             return transaction.run_in("DELETE FROM question_window WHERE id IN (?)", old)
 
@@ -118,11 +118,11 @@ def _windows(transaction: Transaction, where: str, keys: Collection[Any]) -> lis
     rows = list(transaction.rows_in(f"SELECT {_COLUMNS} FROM question_window WHERE {where}", keys))
     links: dict[int, set[str]] = {}
     for window, link in transaction.rows_in("SELECT window_id, link FROM visited WHERE window_id IN (?)",
-                                            [row[0] for row in rows]):  # fmt: skip
+                                            [row[0] for row in rows]):
         links.setdefault(window, set()).add(link)
     return [StoredWindow(
         id=row[0], hospital=row[1], question=msgspec.json.decode(row[2], type=Question), state=WindowState(row[3]),
         attempts=row[4], pages=row[5], next=row[6], issues=tuple(msgspec.json.decode(row[7])),
         opened_at=instant(row[8]), closed_at=instant_or_none(row[9]), run=row[10],
         visited=frozenset(links.get(row[0], ())),
-    ) for row in sorted(rows)]  # fmt: skip
+    ) for row in sorted(rows)]

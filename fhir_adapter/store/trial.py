@@ -1,0 +1,45 @@
+"""The trial database: a pure function of vault and mappings; what others read (DESIGN §4).
+
+It receives its fact and conclusion tables from the caller and declares the bookkeeping itself. Every writing method is
+one transaction, checks the lease's fence, and writes sets of rows.
+"""
+
+from fhir_adapter.store.batches import MappedRecord, Place, Settling
+from fhir_adapter.store.digest import Digest
+from fhir_adapter.store.engine import open_database
+from fhir_adapter.store.frames import COUNTED, Frames
+from fhir_adapter.store.mapped import MappedFacts
+from fhir_adapter.store.projections import Projections
+from fhir_adapter.store.schema import prepare
+from fhir_adapter.store.settled import SettledFacts
+from fhir_adapter.store.transaction import Transaction
+from fhir_adapter.store.trial_tables import TrialTables
+
+__all__ = ["COUNTED", "SCHEMA", "MappedRecord", "Place", "Settling", "Trial", "TrialTables", "open_trial"]
+
+SCHEMA = "trial"
+"""The trial database's schema on PostgreSQL."""
+
+
+class Trial(MappedFacts, SettledFacts, Frames, Digest, Projections):
+    """An open trial database; each parent class is one part of it."""
+
+
+def open_trial(url: str, tables: TrialTables, *, create: bool, schema: str = SCHEMA) -> Trial:
+    """Opens the trial database; with `create`, makes one where there is none yet.
+
+    Raises:
+        UsageError: the address is of no kind that we know.
+        DatabaseError: there is none and `create` is False, or it is of another revision, or it cannot be used.
+    """
+    database = open_database(url, "trial", schema=schema, create=create)
+    try:
+        prepare(database, tables.metadata, furnish_trial, create=create)
+    except BaseException:
+        database.close()
+        raise
+    return Trial(database, tables)
+
+
+def furnish_trial(transaction: Transaction) -> None:
+    """Views of the trial database."""
