@@ -61,7 +61,7 @@ def read(resource: Procedure, reading: Reading) -> Iterator[Any]:
     """One delivered course, phase or fraction. Planned or prescribed radiotherapy was never delivered: ignored.
 
     An in-progress summary also has an end (profiles.md §4.1): the end is the last fraction so far, never a proof of
-    completion.
+    completion. Where no extension says modality or technique, the code itself may (older mCODE, CPT).
     """
     level = level_of(resource, reading)
     if level is None:
@@ -83,8 +83,8 @@ def read(resource: Procedure, reading: Reading) -> Iterator[Any]:
         start_date=start,
         end_date=end,
         sessions=resource.sessions,
-        modality=_concept("modality", resource.modality, reading),
-        technique=_concept("technique", resource.technique, reading),
+        modality=_concept("modality", resource.modality or resource.code, reading),
+        technique=_concept("technique", resource.technique or resource.code, reading),
         derived_class=fractionation(doses, resource.sessions, reading.protocol.radiotherapy.fractionation),
         site=next((site for s in resource.body_site if (site := _concept("body_site", s, reading))), None),
         intent=None if intent is None else next((INTENTS[c.code] for c in intent.coding if c.code in INTENTS), None),
