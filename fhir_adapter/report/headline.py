@@ -18,6 +18,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     under: str
     lines: tuple[tuple[str, str], ...] = ()
     trust: Trust
+    wide: bool = False
 
 
 def cards(frames: Frames, summary: Summary, context: Context) -> tuple[Card, ...]:
@@ -118,11 +119,12 @@ def _adverse_events(frames: Frames, summary: Summary, context: Context) -> Card:
     found = ae_counts(frames, summary, "registered")
     registered = [row for row in rows(frames, "ae_episode") if row["in_registered"]]
     return Card(
-        title="Participants with adverse events", value=str(found.any),
-        under=f"of {found.n} in the safety population; CTCAE {context.protocol.toxicity.ctcae}",
+        title="Participants with adverse events", value=f"{found.any} of {found.n}",
+        under=f"{words.percent(found.any / found.n if found.n else None)} % of the safety population; "
+              f"CTCAE {context.protocol.toxicity.ctcae}",
         lines=(("grade 3 or more", words.of(found.grade_3_or_more, found.n)),
                ("grade 5", words.of(found.grade_5, found.n)),
                ("serious", words.of(found.serious, found.n)), ("related", words.of(found.related, found.n)),
                ("related, grade 3 or more", words.of(found.related_3_or_more, found.n))),
-        trust=trust(context, registered, "adverse_events"),
+        trust=trust(context, registered, "adverse_events"), wide=True,
     )

@@ -27,11 +27,12 @@ class KindLine(msgspec.Struct, frozen=True, kw_only=True):
     hospitals: tuple[str, ...]
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
-    """One hospital and type. `state` is one of whole, open, never, gap, not asked; `lines` say it in words."""
+class Cell(msgspec.Struct, frozen=True):
+    """One hospital and type: `state` in a word or two, `look` of its mark (good, warn, bad, none), details in words."""
 
     state: str
-    lines: tuple[str, ...]
+    look: str
+    lines: tuple[str, ...] = ()
 
 
 class Grid(msgspec.Struct, frozen=True):
@@ -82,7 +83,7 @@ def grid(context: Context) -> Grid:
         hospitals=tuple((context.hospital_name(key), _how(context, key)) for key in keys),
         rows=lines,
         incomplete=sum(lacking(row) for row in context.completeness),
-        gaps=sum(cell.state == "gap" for cell in cells),
+        gaps=sum(cell.look == "warn" for cell in cells),
     )
 
 
@@ -101,20 +102,19 @@ def _how(context: Context, key: str) -> str:
 def _cell(context: Context, key: str, kind: str, row: Completeness | None) -> Cell:
     hospital = context.hospitals.get(key)
     declared = gap(hospital, kind) if hospital is not None else None
-    lines = [f"declared gap: {declared}"] if declared else []
     if row is None:
-        return Cell(state="gap" if declared else "not asked", lines=tuple(lines) or ("not asked",))
-    if row.open_since is not None:
-        lines.append(f"open since {moment(row.open_since)}")
-    lines.append(f"whole as of {moment(row.whole_as_of)}" if row.whole_as_of else "never whole")
-    if row.quarantined:
-        lines.append(f"{row.quarantined} in quarantine, not acknowledged")
-    lines.append(row.mode.replace("_", " "))
+        return Cell("declared gap", "warn", (declared,)) if declared else Cell("not asked", "none")
+    whole = (f"as of {moment(row.whole_as_of)}",) if row.whole_as_of else ()
+    last = f"whole as of {moment(row.whole_as_of)}" if row.whole_as_of else "never whole"
+    mode = row.mode.replace("_", " ")
+    waiting = (f"{row.quarantined} in quarantine, not acknowledged",) if row.quarantined else ()
     if declared:
-        return Cell(state="gap", lines=tuple(lines))
+        return Cell("declared gap", "warn", (declared, last, *waiting, mode))
+    if row.open_since is not None:
+        return Cell("open", "bad", (f"since {moment(row.open_since)}", last, *waiting, mode))
     if row.whole_as_of is None:
-        return Cell(state="never", lines=tuple(lines))
-    return Cell(state="open" if lacking(row) else "whole", lines=tuple(lines))
+        return Cell("never whole", "bad", (*waiting, mode))
+    return Cell("quarantine", "bad", (*waiting, last, mode)) if waiting else Cell("whole", "good", (*whole, mode))
 
 
 def _walk(model: BaseModel, table: str) -> list[Option]:

@@ -66,7 +66,7 @@ def _response(name: str, row: Row, context: Context) -> Endpoint:
     change = whole(row["best_change_permille"])
     extra = [words.reason(row["reason"])] if row["reason"] else []
     if change is not None:
-        extra.append(f"best change {change / 10:+.1f} %")
+        extra.append(f"best change {change / 10:+.1f} %".replace("-", "−"))
     return Endpoint(
         name=name, value=row["value"], date=row["date"] or "", days="", reason=", ".join(extra), why=row["why"],
         provisional=bool(row["provisional"]), kinds=_titles(row, context),

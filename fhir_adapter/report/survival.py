@@ -92,7 +92,8 @@ def _frame(axes: "Axes", curves: tuple[Curve, ...], days_per_month: float) -> No
     verb = "alive" if curves[0].endpoint == "OS" else "alive without progression"
     axes.set_ylabel(f"{title(curves[0].endpoint)}\n% {verb}")
     axes.set_xlabel(f"Months since start ({days_per_month:g} days each)", labelpad=2)
-    axes.legend(loc="upper right", fontsize=7.8, handlelength=2.6, borderaxespad=0.1)
+    axes.legend(loc="upper right", fontsize=7.8, handlelength=2.6, borderaxespad=0.1,
+                frameon=True, facecolor="white", edgecolor="none", framealpha=1)
 
 
 def _at_risk(axes: "Axes", curves: tuple[Curve, ...], days_per_month: float) -> None:

@@ -85,11 +85,11 @@ def figure(found: Swimmer, days_per_month: float, cutoff: str) -> Image | None:
     """The figure; None without lanes."""
     if not found.lanes:
         return None
-    height = 1.15 + 0.158 * len(found.lanes)
+    height = 1.3 + 0.158 * len(found.lanes)
 
     def draw(fig: "Figure") -> None:
         axes = fig.subplots(gridspec_kw={"left": 0.115, "right": 0.99, "top": 1 - 0.42 / height,
-                                         "bottom": 0.62 / height})
+                                         "bottom": 0.76 / height})
         for at, lane in enumerate(found.lanes):
             _lane(axes, lane, at, days_per_month)
         _frame(axes, found.lanes, days_per_month)

@@ -54,7 +54,7 @@ def figure(found: Waterfall, cutoff: str) -> Image | None:
         return None
 
     def draw(fig: "Figure") -> None:
-        axes = fig.subplots(gridspec_kw={"left": 0.06, "right": 0.99, "top": 0.965, "bottom": 0.2})
+        axes = fig.subplots(gridspec_kw={"left": 0.062, "right": 0.965, "top": 0.965, "bottom": 0.185})
         _bars(axes, found.bars)
         _frame(axes, found.bars)
         footer(fig, f"Data cut-off {cutoff or 'not stated'}. Best change of a complete sum from baseline, up to "
@@ -73,6 +73,9 @@ def alternative(found: Waterfall) -> str:
 
 
 def _bars(axes: "Axes", bars: tuple[Bar, ...]) -> None:
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=1.6, foreground="white")]
     for at, bar in enumerate(bars):
         height = min(bar.change, _TOP)
         axes.bar(at, height, width=0.8, color=RESPONSE_COLOURS.get(bar.response, FAINT),
@@ -82,7 +85,7 @@ def _bars(axes: "Axes", bars: tuple[Bar, ...]) -> None:
         label = bar.response + (f" +{bar.change:.0f}" if bar.change > _TOP else "")
         up = height >= 0
         axes.annotate(label, (at, height), xytext=(0, 2 if up else -2), textcoords="offset points", rotation=90,
-                      fontsize=5.6, color=INK, ha="center", va="bottom" if up else "top")
+                      fontsize=5.6, color=INK, ha="center", va="bottom" if up else "top", path_effects=halo)
         if bar.confirmed:
             axes.plot(at, 6, marker="o", markersize=3.4, color=INK, linestyle="none")
 
@@ -94,11 +97,12 @@ def _frame(axes: "Axes", bars: tuple[Bar, ...]) -> None:
     axes.axhline(0, color=INK, linewidth=0.8)
     for level in (20, -30):
         axes.axhline(level, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-        axes.text(len(bars) - 0.4, level + 1.5, f"{level:+d} %", fontsize=7, ha="right", va="bottom", color=FAINT)
+        axes.annotate(f"{level:+d} %", (1, level), xycoords=("axes fraction", "data"), xytext=(3, 0),
+                      textcoords="offset points", fontsize=7.5, va="center")
     axes.set_xlim(-0.8, len(bars) - 0.2)
     axes.set_ylim(-112, _TOP + 22)
     axes.set_yticks(range(-100, 101, 20))
-    axes.set_ylabel("Best change from baseline, %")
+    axes.set_ylabel("Best change from baseline, %", labelpad=2)
     axes.grid(axis="y", color=GRID, linewidth=0.6)
     axes.set_xticks(range(len(bars)))
     axes.set_xticklabels([bar.subject + ("*" if bar.provisional else "") for bar in bars], rotation=90, fontsize=5.8)

@@ -1,7 +1,7 @@
 """Small builders of conclusions for the report's tests, and a whole study that looks like one (`demo`)."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
@@ -263,8 +263,9 @@ def _demo_subject(random: Random, subject: str, times: dict[tuple[str, str], lis
               response(subject, confirmed, change, confirmed=True, **tail)]
     best["confirmed"].append(confirmed)
     best["unconfirmed"].append(value)
-    found.append(conclude(Baseline, subject=subject, evaluator="investigator", date=at(-9), sum_um=random.randint(12, 140) * 1000,
-                          targets=2, age=random.randint(48, 81), sex=random.choice(("female", "male")),
+    found.append(conclude(Baseline, subject=subject, evaluator="investigator",
+                          date=at(-9), targets=2,
+                          sum_um=random.randint(12, 140) * 1000, age=random.randint(48, 81), sex=random.choice(("female", "male")),
                           ecog=random.choice((0, 1, 1, 2)), first_dose=at(0), first_treatment=at(0)))
     found.append(conclude(AliveEvidence, subject=subject, kind="vital_sign", date=at(life - 2), latest=True))
     for number, day in enumerate(range(42, free + 1, 42), start=1):
@@ -301,8 +302,3 @@ def _demo_safety(random: Random, subject: str, at: Any, last: int) -> list[Any]:
                                        related=random.random() < 0.6, in_teae=random.random() < 0.9,
                                        in_extended=(grade or 0) >= 3))
     return found
-
-
-def by_name(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """The tables that have rows."""
-    return sorted(name for name, frame in tables.items() if not frame.empty)
