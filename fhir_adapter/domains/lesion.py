@@ -8,6 +8,7 @@ from fhir_adapter.core.facts import Domain, Fact, Ignored, column
 from fhir_adapter.domains.cells import Cells
 from fhir_adapter.domains.observed import not_final, set_aside
 from fhir_adapter.domains.reading import Reading
+from fhir_adapter.domains.signed_row import SignedRow
 from fhir_adapter.fhir.body_structure import BodyStructure
 from fhir_adapter.fhir.elements import CodeableConcept
 from fhir_adapter.fhir.observation import Observation
@@ -118,7 +119,8 @@ def _identified(observation: Observation, reading: Reading, match: Match) -> Ite
 
 
 def _signed(sheet: Sheet, reading: Reading) -> Iterator[Any]:
-    cells = Cells(sheet, reading)
+    cells = SignedRow(sheet, reading)
+    cells.signed()
     lesion = cells.lesion("hospital", "lesion")
     role = cells.one_of("role", ROLES, required=False)
     node, irradiated = cells.yes_no("node"), cells.yes_no("irradiated_before")

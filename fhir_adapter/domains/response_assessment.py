@@ -8,11 +8,11 @@ import msgspec
 from fhir_adapter.core.concepts import Match
 from fhir_adapter.core.dates import PartialDate
 from fhir_adapter.core.facts import Domain, Fact, Ignored, column
-from fhir_adapter.domains.cells import Cells
 from fhir_adapter.domains.evaluators import INVESTIGATOR, ROLES, evaluator
 from fhir_adapter.domains.moments import Moments
 from fhir_adapter.domains.observed import not_final, set_aside
 from fhir_adapter.domains.reading import Reading
+from fhir_adapter.domains.signed_row import SignedRow
 from fhir_adapter.fhir.elements import CodeableConcept
 from fhir_adapter.fhir.observation import Observation, Valued
 from fhir_adapter.fhir.sheet import Sheet
@@ -113,7 +113,8 @@ def _criteria(observation: Observation, reading: Reading) -> str:
 
 
 def _signed(sheet: Sheet, reading: Reading) -> Iterator[Any]:
-    cells = Cells(sheet, reading)
+    cells = SignedRow(sheet, reading)
+    cells.signed()
     category = cells.one_of("category", CATEGORIES)
     value = cells.one_of("value", NEW_LESION if category == "new_lesion" else RESPONSES)
     criteria = cells.one_of("criteria", (*CRITERIA, UNSTATED), required=False) or UNSTATED
