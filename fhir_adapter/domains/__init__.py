@@ -7,13 +7,17 @@ from fhir_adapter.core.facts import Domain
 from fhir_adapter.domains import (
     adverse_event,
     anticancer_therapy,
+    biomarker,
     demographic,
     deviation,
+    diagnosis,
     disposition,
     drug_administration,
+    hospital_stay,
     lab_result,
     lesion,
     lesion_measurement,
+    medical_history,
     medication,
     performance_status,
     procedure,
@@ -43,6 +47,10 @@ ALL: tuple[Domain, ...] = (
     tumor_assessment.DOMAIN,
     response_assessment.DOMAIN,
     *adverse_event.DOMAINS,
+    diagnosis.DOMAIN,
+    medical_history.DOMAIN,
+    biomarker.DOMAIN,
+    hospital_stay.DOMAIN,
     deviation.DOMAIN,
 )
 """Every clinical domain."""
