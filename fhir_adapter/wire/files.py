@@ -71,7 +71,8 @@ def _lines(source: BinaryIO, name: str) -> Iterator[Page]:
             outcomes.extend(page.outcomes)
             damages.extend(msgspec.structs.replace(found, position=position + found.position)
                            for found in page.damages)
-            if any(gap.code != "suppressed" for gap in page.gaps):  # in a file a bad line is a bad record: the file does not end with it
+            # In a file a bad line is a bad record: the file does not end with it.
+            if any(gap.code != "suppressed" for gap in page.gaps):
                 damages.append(damage("malformed_json", "a line is no FHIR resource", position, line, keep=True))
         position += len(line)
         if len(entries) >= LINES_A_PAGE:

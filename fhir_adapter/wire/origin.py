@@ -13,6 +13,7 @@ from fhir_adapter.core.errors import UsageError
 from fhir_adapter.wire.faults import OffOrigin
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]|[^\x00-\x7f]")
+MAX_LINK = 32_000
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -40,6 +41,8 @@ class Pin:
         Raises:
             OffOrigin: it leads anywhere else. The text names the kind of trouble, never the address.
         """
+        if len(link) > MAX_LINK:
+            raise OffOrigin("a link is longer than 32,000 characters")
         if _FORBIDDEN.search(link):
             raise OffOrigin("a link holds blanks, backslashes, control characters or letters outside ASCII")
         try:

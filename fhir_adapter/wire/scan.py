@@ -27,7 +27,11 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class Broken(Exception):
-    """Brackets or quotes do not match, or the bytes end too early."""
+    """Brackets or quotes do not match, or the bytes end too early; `position` says how far the walk came."""
+
+    def __init__(self, position: int = 0) -> None:
+        super().__init__("brackets or quotes do not match")
+        self.position = position
 
 
 def too_deep(body: bytes) -> bool:
@@ -70,12 +74,12 @@ def value_end(data: bytes, start: int) -> int:
             expected.append(_OPEN[byte])
         elif byte in b"]}":
             if expected.pop() != byte:
-                raise Broken
+                raise Broken(token.start())
             if not expected:
                 return token.end()
         elif token.end() == token.start() + 1:  # a quote that never closes
-            raise Broken
-    raise Broken
+            raise Broken(token.start())
+    raise Broken(len(data))
 
 
 class Cut(msgspec.Struct):
@@ -124,15 +128,18 @@ def _walk(data: bytes, start: int, found: Cut) -> None:
 def _elements(data: bytes, start: int, pieces: list[Piece]) -> int:
     """Appends the array's elements and returns where the array ends.
 
-    Where brackets stop matching, the walk goes on at the next thing that looks like the beginning of a Bundle entry.
+    Where brackets stop matching, the walk goes on at the next thing that looks like the beginning of a Bundle entry,
+    as long as that does not mean to read the page more than a few times over.
     """
+    patience = 4 * len(data) + 100_000
     position = _skip(data, start + 1)
     while data[position : position + 1] != b"]":
         try:
             end = value_end(data, position)
             after = _after_comma(data, end, b"]")
-        except Broken:
-            following = _NEXT_ENTRY.search(data, position + 1)
+        except Broken as broken:
+            patience -= max(0, broken.position - position)
+            following = _NEXT_ENTRY.search(data, position + 1) if patience > 0 else None
             if following is None:
                 if position < len(data):
                     pieces.append(Piece(position, len(data), balanced=False))

@@ -1,7 +1,7 @@
 """Reads a hospital's supplement: signed sheets (CSV) for what its FHIR does not say. One row is one record.
 
-A row becomes an Entry of type `Sheet` whose body is JSON: `resourceType` (`Sheet`), `id`, `sheet`, and all columns of
-the row as written, an empty cell as an empty text. Cells are checked by whoever understands them.
+A row becomes an Entry of type `Sheet` whose body is JSON: `resourceType` (`Sheet`), `id`, `sheet`, and `row`: all its
+columns as written, an empty cell as an empty text. Cells are checked by whoever understands them.
 """
 
 import csv
@@ -112,7 +112,7 @@ def _entry(sheet: Sheet, row: dict[str, str], url: str, seen: dict[str, int]) ->
     seen[record] = seen.get(record, 0) + 1
     if seen[record] > 1:
         record = f"{record}~{seen[record]}"
-    body = msgspec.json.encode({"resourceType": "Sheet", "id": record, "sheet": sheet.name, **row})
+    body = msgspec.json.encode({"resourceType": "Sheet", "id": record, "sheet": sheet.name, "row": row})
     return Entry(type="Sheet", id=record, body=body, url=url)
 
 
