@@ -74,6 +74,10 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     median: Quantile = Quantile()
     rates: tuple[Landmark, ...] = ()
 
+    def at(self, days: float) -> Landmark | None:
+        """The rate at a fixed time; None if it was not estimated there."""
+        return next((rate for rate in self.rates if rate.days == days), None)
+
 
 class AeCounts(msgspec.Struct, frozen=True, kw_only=True):
     """Participants with adverse events in one analysis set (`registered`, `teae`, `extended`); `n` is the denominator.

@@ -109,6 +109,8 @@ def _values(frames: Frames, summary: Summary, context: Context, figures: dict[st
         "context": context, "summary": summary, "protocol": protocol, "figures": figures, "words": words,
         "title": protocol.trial.title or protocol.trial.id,
         "cards": headline.cards(frames, summary, context),
+        "landmarks": sorted({rate.days for curve in summary.curves for rate in curve.rates
+                             if rate.survival is not None}),
         "curves": [curve for curve in summary.curves if curve.steps],
         "waterfall": waterfall.waterfall(frames, efficacy),
         "swimmer": swimmer.swimmer(frames, efficacy, headline.headline_rule(context)),

@@ -26,7 +26,7 @@ def figure(curves: tuple[Curve, ...], days_per_month: float, cutoff: str) -> Ima
         return None
 
     def draw(fig: "Figure") -> None:
-        rows = len(drawn)
+        rows = max(2, len(drawn))  # figures side by side are of one height
         top, risk = fig.subplots(
             2, 1, sharex=True,
             gridspec_kw={"height_ratios": [10, 0.7 + 0.75 * rows], "hspace": 0.2, "left": 0.115, "right": 0.985,
@@ -40,7 +40,7 @@ def figure(curves: tuple[Curve, ...], days_per_month: float, cutoff: str) -> Ima
         footer(fig, f"Data cut-off {cutoff or 'not stated'}. Kaplan-Meier; bands: pointwise 95 % limits; "
                     f"medians with 95 % CI ({methods}); ticks: censored.")
 
-    return image(draw, 7.4, 4.5 + 0.18 * len(drawn))
+    return image(draw, 7.4, 4.5 + 0.18 * max(2, len(drawn)))
 
 
 def alternative(curves: tuple[Curve, ...], days_per_month: float) -> str:
@@ -99,7 +99,7 @@ def _frame(axes: "Axes", curves: tuple[Curve, ...], days_per_month: float) -> No
 def _at_risk(axes: "Axes", curves: tuple[Curve, ...], days_per_month: float) -> None:
     quiet(axes)
     axes.tick_params(labelbottom=False)
-    axes.set_ylim(len(curves) - 0.4, -1.1)
+    axes.set_ylim(max(2, len(curves)) - 0.4, -1.1)
     axes.text(0, -0.75, "Number at risk", transform=axes.get_yaxis_transform(), fontsize=7.5, fontweight="bold",
               va="center")
     right = axes.get_xlim()[1]

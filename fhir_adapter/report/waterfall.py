@@ -54,7 +54,7 @@ def figure(found: Waterfall, cutoff: str) -> Image | None:
         return None
 
     def draw(fig: "Figure") -> None:
-        axes = fig.subplots(gridspec_kw={"left": 0.062, "right": 0.965, "top": 0.965, "bottom": 0.185})
+        axes = fig.subplots(gridspec_kw={"left": 0.062, "right": 0.953, "top": 0.965, "bottom": 0.185})
         _bars(axes, found.bars)
         _frame(axes, found.bars)
         footer(fig, f"Data cut-off {cutoff or 'not stated'}. Best change of a complete sum from baseline, up to "
@@ -116,4 +116,5 @@ def _frame(axes: "Axes", bars: tuple[Bar, ...]) -> None:
     ]
     handles.append(Line2D([], [], linestyle="none", marker="o", markersize=3.4, color=INK, label="CR or PR confirmed"))
     axes.legend(handles=handles, loc="upper right", ncols=len(handles), fontsize=7.5, handlelength=1.4,
-                columnspacing=1.4, title="Best response without confirmation", title_fontsize=7.5)
+                columnspacing=1.4, title="Best response without confirmation", title_fontsize=7.5, frameon=True,
+                facecolor="white", edgecolor="none", framealpha=1)

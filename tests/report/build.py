@@ -265,7 +265,8 @@ def _demo_subject(random: Random, subject: str, times: dict[tuple[str, str], lis
     best["unconfirmed"].append(value)
     found.append(conclude(Baseline, subject=subject, evaluator="investigator",
                           date=at(-9), targets=2,
-                          sum_um=random.randint(12, 140) * 1000, age=random.randint(48, 81), sex=random.choice(("female", "male")),
+                          sum_um=random.randint(12, 140) * 1000, age=random.randint(48, 81),
+                          sex=random.choice(("female", "male")),
                           ecog=random.choice((0, 1, 1, 2)), first_dose=at(0), first_treatment=at(0)))
     found.append(conclude(AliveEvidence, subject=subject, kind="vital_sign", date=at(life - 2), latest=True))
     for number, day in enumerate(range(42, free + 1, 42), start=1):
