@@ -37,6 +37,16 @@ def ae_counts(frames: Frames, summary: Summary, analysis_set: str) -> AeCounts:
     return given if given is not None else counts(frames, analysis_set)
 
 
+def best_counts(frames: Frames, summary: Summary, *, confirmed: bool) -> dict[str, int]:
+    """Subjects by best response: as estimated, or counted over the conclusions if the estimates lack them."""
+    given = summary.best_confirmed if confirmed else summary.best_unconfirmed
+    if given:
+        return given
+    of_subject, counted = best_responses(frames, confirmed=confirmed), members(frames, summary.efficacy)
+    values = [of_subject[subject]["value"] for subject in counted if subject in of_subject]
+    return {name: values.count(name) for name in words.RESPONSES if name in values}
+
+
 def headline_rule(context: Context) -> str:
     """The censoring rule of the PFS that is quoted first."""
     settings = context.protocol.endpoints.get("PFS")
@@ -71,8 +81,8 @@ def _responses(frames: Frames, summary: Summary, context: Context) -> tuple[Card
         )
 
     return (
-        card("ORR, confirmed", summary.orr_confirmed, summary.best_confirmed, True),
-        card("ORR, unconfirmed", summary.orr_unconfirmed, summary.best_unconfirmed, False),
+        card("ORR, confirmed", summary.orr_confirmed, best_counts(frames, summary, confirmed=True), True),
+        card("ORR, unconfirmed", summary.orr_unconfirmed, best_counts(frames, summary, confirmed=False), False),
         card("Disease control (DCR)", summary.dcr, {}, True),
     )
 

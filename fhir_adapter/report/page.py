@@ -112,6 +112,8 @@ def _values(frames: Frames, summary: Summary, context: Context, figures: dict[st
         "landmarks": sorted({rate.days for curve in summary.curves for rate in curve.rates
                              if rate.survival is not None}),
         "curves": [curve for curve in summary.curves if curve.steps],
+        "best_confirmed": headline.best_counts(frames, summary, confirmed=True),
+        "best_unconfirmed": headline.best_counts(frames, summary, confirmed=False),
         "waterfall": waterfall.waterfall(frames, efficacy),
         "swimmer": swimmer.swimmer(frames, efficacy, headline.headline_rule(context)),
         "ae_sets": [(adverse_events.SET_TITLES[name], headline.ae_counts(frames, summary, name))

@@ -5,8 +5,8 @@ from decimal import Decimal
 from fhir_adapter.core.figures import Completeness, OpenConflict, Rate
 from fhir_adapter.core.study import Hospital, Protocol
 from fhir_adapter.endpoints.conclusions import Exposure
-from fhir_adapter.report import adverse_events, openness, subjects, treatment, words
-from tests.report.build import adverse_event, conclude, context, event, frames, kind, response, treated
+from fhir_adapter.report import adverse_events, headline, openness, subjects, treatment, words
+from tests.report.build import adverse_event, conclude, context, event, frames, kind, response, summary, treated
 
 
 def test_participants_count_once_at_the_worst_grade() -> None:
@@ -145,3 +145,12 @@ def test_numbers_are_said_with_their_interval() -> None:
     assert words.interval(Rate(0, 0)) == "no interval: nothing to estimate"
     assert words.of(0, 0) == "0/0"
     assert words.months(None, 30.4375) == "NR"
+
+
+def test_responses_are_counted_in_the_population_of_efficacy() -> None:
+    """Without counts from the estimates the page counts the conclusions: treated subjects only, in a fixed order."""
+    tables = frames(*treated("S-1"), response("S-1", "SD", 0, confirmed=True), *treated("S-2"),
+                    response("S-2", "CR", -1000, confirmed=True), response("S-3", "PD", 300, confirmed=True))
+
+    assert headline.best_counts(tables, summary(), confirmed=True) == {"CR": 1, "SD": 1}
+    assert headline.best_counts(tables, summary(best_confirmed={"CR": 7}), confirmed=True) == {"CR": 7}
