@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import unquote_plus
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -149,7 +150,9 @@ class Guard:
     def _secret_fault(self, form: Mapping[str, str], authorization: str) -> str:
         scheme, _, given = authorization.partition(" ")
         if scheme.lower() == "basic":
-            client = _basic(given)
+            # RFC 6749 2.3.1: both are form-encoded before they go into the header.
+            name, word = _basic(given)
+            client = (unquote_plus(name), unquote_plus(word))
         else:
             client = (form.get("client_id", ""), form.get("client_secret", ""))
         known = isinstance(self.auth, ClientSecret) and client == (self.auth.client_id, self.auth.secret)

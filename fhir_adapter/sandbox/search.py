@@ -155,7 +155,8 @@ def _pairs(value: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(value, str):
         yield "", value
     elif isinstance(value, dict):
-        for coding in value.get("coding", ()):
+        codings = value.get("coding")
+        for coding in codings if isinstance(codings, list) else ():
             yield from _pairs(coding)
         code = value.get("code", value.get("value"))
         if isinstance(code, str):

@@ -178,7 +178,7 @@ class Rehearsal:
         query = tuple(parse_qsl(request.url.query, keep_blank_values=True))
         asked = Asked(request.method, request.url.path, query, headers, await request.body())
         with self._lock:
-            reply = self.reception.answer(asked)
+            reply = self._reply(asked)
             authorized = headers.pop("authorization", None) is not None
             self.requests.append(
                 Seen(
@@ -194,6 +194,13 @@ class Rehearsal:
         if reply.seconds:
             await asyncio.sleep(reply.seconds)
         return self._response(reply)
+
+    def _reply(self, asked: Asked) -> Reply:
+        try:
+            return self.reception.answer(asked)
+        except Exception as error:  # a fault of our own must not look like a hospital's silence
+            text = f"the sandbox itself failed: {type(error).__name__}: {error}"
+            return Reply(500, text.encode(), "text/plain", unexpected=text)
 
     def _response(self, reply: Reply) -> Response:
         headers = {**reply.headers, "Date": http_date(self.reception.clock())}

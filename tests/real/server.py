@@ -181,10 +181,14 @@ def _references(value: Any) -> Iterator[Record]:
             yield from _references(inner)
 
 
-def invalid_records(table: Path, hospital: str) -> set[Record]:
-    """The records of fixtures/invalid.csv (hospital, type, id, ...): planted defects that a server refuses."""
+def invalid_records(table: Path, hospital: str, *, only_refused: bool = False) -> set[Record]:
+    """The planted defects of fixtures/invalid.csv (hospital, type, id, valid_fhir, what) at one hospital.
+
+    `only_refused`: without those that are valid FHIR all the same (`valid_fhir` yes), which a server takes.
+    """
     with table.open(encoding="utf-8", newline="") as file:
-        return {(row["type"], row["id"]) for row in csv.DictReader(file) if row["hospital"] == hospital}
+        rows = [row for row in csv.DictReader(file) if row["hospital"] == hospital]
+    return {(row["type"], row["id"]) for row in rows if not (only_refused and row["valid_fhir"] == "yes")}
 
 
 # --- the process ---------------------------------------------------------------------------------------------------
@@ -210,7 +214,7 @@ def start(folder: Path, door: Door = "open") -> Iterator[RealServer]:
     """
     command = program()
     folder.mkdir(parents=True, exist_ok=True)
-    key = ECKey.generate_key("P-384", {"kid": "adapter-1", "alg": "ES384", "use": "sig"})
+    key = ECKey.generate_key("P-384")
     loader = secrets.token_urlsafe(16)
     port = _free_port()
     base_url = f"http://127.0.0.1:{port}/fhir"
@@ -242,7 +246,8 @@ def _settings(port: int, base_url: str) -> dict[str, Any]:
 
 
 def _doors(key: ECKey, loader: str) -> dict[str, Any]:
-    client = {"client_id": CLIENT, "scopes": SCOPE, "jwks": {"keys": [key.as_dict(private=False)]}}
+    registered = {**key.as_dict(private=False), "kid": key.thumbprint(), "alg": "ES384", "use": "sig"}
+    client = {"client_id": CLIENT, "scopes": SCOPE, "jwks": {"keys": [registered]}}
     return {
         "types": ["smart", "bearer"],
         "tokens": [loader],

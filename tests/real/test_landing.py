@@ -94,13 +94,31 @@ def test_the_fixtures_land(open_server: RealServer) -> None:
     west = FIXTURES / "hospitals" / "west"
     if not west.is_dir() and os.environ.get("CI") != "true":
         pytest.skip("fixtures/hospitals/west is not made yet: `make fixtures`")
-    without = invalid_records(FIXTURES / "invalid.csv", "west")
+    without = invalid_records(FIXTURES / "invalid.csv", "west", only_refused=True)
     written = {
         path.stem: {json.loads(line)["id"] for line in path.read_bytes().splitlines() if b'"id"' in line}
         for path in west.glob("[A-Z]*.ndjson")
     }
     expected = {type_: ids - {id_ for kind, id_ in without if kind == type_} for type_, ids in written.items()}
+    past = [json.loads(line) for line in (west / "history.ndjson").read_bytes().splitlines()]
+    gone = {(line["type"], line["id"]) for line in past if line.get("deleted")}
     counts = open_server.load(west, without)
 
     assert counts == {type_: len(ids) for type_, ids in expected.items() if ids}
     assert {type_: open_server.ids(type_) for type_ in expected} == expected
+    for type_, id_ in gone:
+        assert open_server.client.get(f"{open_server.base_url}/{type_}/{id_}").status_code == 410
+    for type_, id_ in without:
+        assert open_server.client.get(f"{open_server.base_url}/{type_}/{id_}").status_code == 404
+
+
+@pytest.mark.real
+def test_the_planted_defects_are_refused(open_server: RealServer) -> None:
+    """It validates: that is why the invalid ones are left out, and only those."""
+    west = FIXTURES / "hospitals" / "west"
+    if not west.is_dir() and os.environ.get("CI") != "true":
+        pytest.skip("fixtures/hospitals/west is not made yet: `make fixtures`")
+    bodies = {one: writes[-1] for one, writes in read_hospital(west).items()}
+    for one in invalid_records(FIXTURES / "invalid.csv", "west", only_refused=True):
+        with pytest.raises(RealServerRefused, match="400"):
+            open_server.write(bodies[one])

@@ -122,7 +122,7 @@ def test_tokens_live_for_three_seconds(smart_server: RealServer) -> None:
         "grant_type": "client_credentials",
         "scope": server.auth.scope,
         "client_assertion_type": ASSERTION_TYPE,
-        "client_assertion": signed(claims, server.key, "adapter-1"),
+        "client_assertion": signed(claims, server.key, server.key.thumbprint()),
     }
     token = httpx.post(server.token_url, data=form).json()
     statuses = [httpx.get(f"{server.base_url}/Patient").status_code]
