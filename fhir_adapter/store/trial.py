@@ -9,11 +9,13 @@ from fhir_adapter.store.digest import Digest
 from fhir_adapter.store.engine import open_database
 from fhir_adapter.store.frames import COUNTED, Frames
 from fhir_adapter.store.mapped import MappedFacts
+from fhir_adapter.store.migrations.upgrading import upgrade
 from fhir_adapter.store.projections import Projections
-from fhir_adapter.store.schema import prepare
+from fhir_adapter.store.schema import Furnish, prepare
 from fhir_adapter.store.settled import SettledFacts
-from fhir_adapter.store.transaction import Transaction
 from fhir_adapter.store.trial_tables import TrialTables
+from fhir_adapter.store.view_list import ALL
+from fhir_adapter.store.views import add_views
 
 __all__ = ["COUNTED", "SCHEMA", "MappedRecord", "Place", "Settling", "Trial", "TrialTables", "open_trial"]
 
@@ -34,12 +36,26 @@ def open_trial(url: str, tables: TrialTables, *, create: bool, schema: str = SCH
     """
     database = open_database(url, "trial", schema=schema, create=create)
     try:
-        prepare(database, tables.metadata, furnish_trial, create=create)
+        prepare(database, tables.metadata, furnish_trial(tables), create=create)
     except BaseException:
         database.close()
         raise
     return Trial(database, tables)
 
 
-def furnish_trial(transaction: Transaction) -> None:
-    """Views of the trial database."""
+def upgrade_trial(url: str, tables: TrialTables) -> None:
+    """Brings an older trial database to this program's revision; one that is there already stays as it is.
+
+    Raises:
+        DatabaseError: there is none, or it refused; it is as before.
+    """
+    database = open_database(url, "trial", schema=SCHEMA, create=False)
+    try:
+        upgrade(database, furnish_trial(tables))
+    finally:
+        database.close()
+
+
+def furnish_trial(tables: TrialTables) -> Furnish:
+    """What makes the views, for these tables."""
+    return lambda transaction: add_views(transaction, ALL, tables.kinds_by_table)

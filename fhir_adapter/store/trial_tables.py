@@ -65,10 +65,11 @@ class TrialTables:
 
     def kinds(self, table: str) -> dict[str, str]:
         """`text`, `int`, `bool` or `decimal` by column, in order."""
-        return self._kinds[table]
+        return self.kinds_by_table[table]
 
     @cached_property
-    def _kinds(self) -> dict[str, dict[str, str]]:
+    def kinds_by_table(self) -> dict[str, dict[str, str]]:
+        """The same for every table, by name."""
         return {name: {str(column.name): _kind(column.type) for column in table.columns}
                 for name, table in self.metadata.tables.items()}
 

@@ -15,6 +15,7 @@ from fhir_adapter.store.engine import Database, open_database
 from fhir_adapter.store.erasure import Erasure
 from fhir_adapter.store.identity import Identities
 from fhir_adapter.store.leases import Leases
+from fhir_adapter.store.migrations.upgrading import upgrade
 from fhir_adapter.store.people import People
 from fhir_adapter.store.quarantine import Quarantine
 from fhir_adapter.store.raw import Raw
@@ -69,6 +70,19 @@ def open_vault(url: str, secret: bytes, *, create: bool, mark: str = "") -> Vaul
         database.close()
         raise
     return Vault(database, secret)
+
+
+def upgrade_vault(url: str) -> None:
+    """Brings an older vault to this program's revision; one that is there already stays as it is.
+
+    Raises:
+        DatabaseError: there is no vault, or it refused; it is as before.
+    """
+    database = open_database(url, "vault", schema=SCHEMA, create=False)
+    try:
+        upgrade(database, furnish_vault)
+    finally:
+        database.close()
 
 
 def _check_secret(database: Database, secret: bytes, mark: str) -> None:

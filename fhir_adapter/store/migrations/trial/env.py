@@ -1,0 +1,5 @@
+"""Alembic's entry for the trial database; run from within the program only (`upgrading`)."""
+
+from fhir_adapter.store.migrations.upgrading import run_in_context
+
+run_in_context()

@@ -1,0 +1,1 @@
+"""Revisions of the trial database, oldest first; never edited once released."""

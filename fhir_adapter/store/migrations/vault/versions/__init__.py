@@ -1,0 +1,1 @@
+"""Revisions of the vault database, oldest first; never edited once released."""
