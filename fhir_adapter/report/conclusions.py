@@ -64,15 +64,20 @@ def first_by_subject(found: list[Row], chosen: Callable[[Row], bool] = bool) -> 
     return by_subject
 
 
+def counted_series(frames: Frames) -> dict[str, tuple[str, str]]:
+    """Each subject's evaluator and source whose readings are counted: those of the headline best response."""
+    return {row["subject"]: (row["evaluator"], row["source"])
+            for row in rows(frames, "best_response") if row["headline"]}
+
+
 def best_responses(frames: Frames, *, confirmed: bool) -> dict[str, Row]:
     """Each subject's best response in the series that is counted, with or without the need of confirmation.
 
     The counted series is that of the subject's headline row; a subject without one has no entry.
     """
-    found = rows(frames, "best_response")
-    series = {row["subject"]: (row["evaluator"], row["source"]) for row in found if row["headline"]}
+    series = counted_series(frames)
     return first_by_subject(
-        found,
+        rows(frames, "best_response"),
         lambda row: bool(row["confirmed"]) is confirmed
         and series.get(row["subject"]) == (row["evaluator"], row["source"]),
     )

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fhir_adapter.report import words
-from fhir_adapter.report.conclusions import Frames, Row, best_responses, day, first_by_subject, members, rows, times
+from fhir_adapter.report.conclusions import (
+    Frames,
+    Row,
+    best_responses,
+    counted_series,
+    day,
+    first_by_subject,
+    members,
+    rows,
+    times,
+)
 from fhir_adapter.report.drawing import FAINT, GRID, INK, RESPONSE_COLOURS, Image, footer, image, month_ticks
 
 if TYPE_CHECKING:
@@ -44,10 +54,7 @@ def swimmer(frames: Frames, population: str, headline_rule: str) -> Swimmer:
     survival, progression = times(frames, "OS"), times(frames, "PFS", headline_rule)
     best = best_responses(frames, confirmed=True)
     alive = first_by_subject(rows(frames, "alive_evidence"), lambda row: bool(row["latest"]))
-    points: dict[str, list[Row]] = {}
-    for row in rows(frames, "time_point"):
-        if row["chosen"] and row["number"] > 0 and row["overall"]:
-            points.setdefault(row["subject"], []).append(row)
+    points = _points(frames)
     drugs: dict[str, list[Row]] = {}
     radiotherapy: dict[str, list[Row]] = {}
     for row in rows(frames, "exposure"):
@@ -105,6 +112,16 @@ def alternative(found: Swimmer) -> str:
     return (f"Swimmer plot of {words.counted(len(found.lanes), 'subject')}, longest follow-up first: {died} died, "
             f"{len(found.lanes) - died} alive at last contact; {len(found.without)} without a lane. "
             "The table of endpoints by subject has the same dates.")
+
+
+def _points(frames: Frames) -> dict[str, list[Row]]:
+    series = counted_series(frames)
+    points: dict[str, list[Row]] = {}
+    for row in rows(frames, "time_point"):
+        counted = series.get(row["subject"], (row["evaluator"], row["source"])) == (row["evaluator"], row["source"])
+        if counted and row["chosen"] and row["number"] > 0 and row["overall"]:
+            points.setdefault(row["subject"], []).append(row)
+    return points
 
 
 def _span(found: list[Row], start: date) -> tuple[int, int] | None:

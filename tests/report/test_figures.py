@@ -83,6 +83,9 @@ def test_lane_has_treatment_scans_progression_and_end() -> None:
                  date="2024-02-11", last_date="2024-02-12", censor_date="2024-02-12", overall="PR", chosen=True),
         conclude(TimePoint, subject="S-1", evaluator="investigator", source="reported", number=1, grouping="visit",
                  date="2024-02-11", last_date="2024-02-12", censor_date="2024-02-12", overall="SD", chosen=False),
+        conclude(TimePoint, subject="S-1", evaluator="central 1", source="lesions", number=1, grouping="visit",
+                 date="2024-02-11", last_date="2024-02-12", censor_date="2024-02-12", overall="PD", chosen=True),
+        response("S-1", "PR", -400, confirmed=True),
         *treated("S-2"), event("S-2", "OS", "", 201), event("S-2", "PFS", "treatment_policy", 201, reason="death"),
     )
 
