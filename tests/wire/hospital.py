@@ -67,7 +67,7 @@ class Script:
 
 def _response(answer: Any, status: int = 200, headers: dict[str, str] | None = None) -> httpx.Response:
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    return httpx.Response(status, content=body, headers={"content-type": "application/fhir+json", **(headers or {})})
+    return httpx.Response(status, content=iter([body]), headers={"content-type": "application/fhir+json", **(headers or {})})
 
 
 def hospital(**changes: Any) -> Hospital:
