@@ -30,7 +30,7 @@ def figure(curves: tuple[Curve, ...], days_per_month: float, cutoff: str) -> Ima
         top, risk = fig.subplots(
             2, 1, sharex=True,
             gridspec_kw={"height_ratios": [10, 0.7 + 0.75 * rows], "hspace": 0.2, "left": 0.115, "right": 0.985,
-                         "top": 0.985, "bottom": 0.075},
+                         "top": 0.915, "bottom": 0.075},
         )
         for number, curve in enumerate(drawn):
             _curve(top, curve, days_per_month, number)
@@ -40,7 +40,7 @@ def figure(curves: tuple[Curve, ...], days_per_month: float, cutoff: str) -> Ima
         footer(fig, f"Data cut-off {cutoff or 'not stated'}. Kaplan-Meier; bands: pointwise 95 % limits; "
                     f"medians with 95 % CI ({methods}); ticks: censored.")
 
-    return image(draw, 7.4, 4.5 + 0.18 * max(2, len(drawn)))
+    return image(draw, 7.4, 4.75 + 0.18 * max(2, len(drawn)))
 
 
 def alternative(curves: tuple[Curve, ...], days_per_month: float) -> str:
@@ -92,8 +92,7 @@ def _frame(axes: "Axes", curves: tuple[Curve, ...], days_per_month: float) -> No
     verb = "alive" if curves[0].endpoint == "OS" else "alive without progression"
     axes.set_ylabel(f"{title(curves[0].endpoint)}\n% {verb}")
     axes.set_xlabel(f"Months since start ({days_per_month:g} days each)", labelpad=2)
-    axes.legend(loc="upper right", fontsize=7.8, handlelength=2.6, borderaxespad=0.1,
-                frameon=True, facecolor="white", edgecolor="none", framealpha=1)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize=7.8, handlelength=2.6, borderaxespad=0.1)
 
 
 def _at_risk(axes: "Axes", curves: tuple[Curve, ...], days_per_month: float) -> None:

@@ -54,14 +54,14 @@ def figure(found: Waterfall, cutoff: str) -> Image | None:
         return None
 
     def draw(fig: "Figure") -> None:
-        axes = fig.subplots(gridspec_kw={"left": 0.062, "right": 0.953, "top": 0.965, "bottom": 0.185})
+        axes = fig.subplots(gridspec_kw={"left": 0.062, "right": 0.953, "top": 0.89, "bottom": 0.175})
         _bars(axes, found.bars)
         _frame(axes, found.bars)
         footer(fig, f"Data cut-off {cutoff or 'not stated'}. Best change of a complete sum from baseline, up to "
                     f"progression or new therapy. Bars above +{_TOP:.0f} % are cut and say their value. "
                     f"* rests on an open conflict. Without a bar: {len(found.without)}.")
 
-    return image(draw, 10.2, 4.3)
+    return image(draw, 10.2, 4.55)
 
 
 def alternative(found: Waterfall) -> str:
@@ -99,7 +99,7 @@ def _frame(axes: "Axes", bars: tuple[Bar, ...]) -> None:
         axes.axhline(level, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.annotate(f"{level:+d} %", (1, level), xycoords=("axes fraction", "data"), xytext=(3, 0),
                       textcoords="offset points", fontsize=7.5, va="center")
-    axes.set_xlim(-0.8, len(bars) - 0.2)
+    axes.set_xlim(-0.8, max(len(bars), 12) - 0.2)
     axes.set_ylim(-112, _TOP + 22)
     axes.set_yticks(range(-100, 101, 20))
     axes.set_ylabel("Best change from baseline, %", labelpad=2)
@@ -115,6 +115,6 @@ def _frame(axes: "Axes", bars: tuple[Bar, ...]) -> None:
         for name in shown
     ]
     handles.append(Line2D([], [], linestyle="none", marker="o", markersize=3.4, color=INK, label="CR or PR confirmed"))
-    axes.legend(handles=handles, loc="upper right", ncols=len(handles), fontsize=7.5, handlelength=1.4,
-                columnspacing=1.4, title="Best response without confirmation", title_fontsize=7.5, frameon=True,
-                facecolor="white", edgecolor="none", framealpha=1)
+    axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1.0), ncols=len(handles), fontsize=7.5,
+                handlelength=1.4, columnspacing=1.4, title="Best response without confirmation", title_fontsize=7.5,
+                borderaxespad=0.2)
