@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from fhir_adapter.core.study import Auth, Hospital, Pull
+from fhir_adapter.core.study import Hospital, Pull
 from fhir_adapter.wire.connection import Connection, connect
 
 BASE = "https://fhir.west.example/r4"
@@ -67,13 +67,14 @@ class Script:
 
 def _response(answer: Any, status: int = 200, headers: dict[str, str] | None = None) -> httpx.Response:
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    return httpx.Response(status, content=iter([body]), headers={"content-type": "application/fhir+json", **(headers or {})})
+    every = {"content-type": "application/fhir+json", **(headers or {})}
+    return httpx.Response(status, content=iter([body]), headers=every)
 
 
 def hospital(**changes: Any) -> Hospital:
     """A hospital that needs no credentials and allows any pace."""
     pull = Pull(**{"rate": "1000/s", "page_size": 50, **changes.pop("pull", {})})
-    return Hospital(**{"id": "west", "name": "West hospital", "base_url": BASE, "pull": pull, "auth": Auth(), **changes})
+    return Hospital(**{"id": "west", "name": "West hospital", "base_url": BASE, "pull": pull, **changes})
 
 
 def capability(*parameters: str, version: str = "4.0.1", **types: str) -> dict[str, Any]:
@@ -81,7 +82,8 @@ def capability(*parameters: str, version: str = "4.0.1", **types: str) -> dict[s
     names = [{"name": name, "type": "token"} for name in parameters]
     rows = [{"type": kind, "searchParam": names, "interaction": [{"code": code} for code in words.split()]}
             for kind, words in (types or {"Observation": "read search-type"}).items()]
-    return {"resourceType": "CapabilityStatement", "fhirVersion": version, "rest": [{"mode": "server", "resource": rows}]}
+    rest = [{"mode": "server", "resource": rows}]
+    return {"resourceType": "CapabilityStatement", "fhirVersion": version, "rest": rest}
 
 
 def record(kind: str, record_id: str, patient: str = "p1", **elements: Any) -> dict[str, Any]:

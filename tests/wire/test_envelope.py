@@ -90,8 +90,9 @@ def test_deletes_of_histories_and_bulk_files() -> None:
     assert (second.type, second.id, second.deleted, second.body) == ("Patient", "123", True, b"")
 
 
+DEEP = b"[" * 100_000 + b"]" * 100_000
 BAD = {
-    "deep nesting": b'{"resource":{"resourceType":"Observation","id":"x","a":' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
+    "deep nesting": b'{"resource":{"resourceType":"Observation","id":"x","a":' + DEEP + b"}}",
     "nesting of 201": b'{"resource":{"resourceType":"Observation","id":"x","a":' + b"[" * 199 + b"]" * 199 + b"}}",
     "lone surrogate": b'{"resource":{"resourceType":"Observation","id":"x","a":"\\ud800"}}',
     "NUL": b'{"resource":{"resourceType":"Observation","id":"x","a":"\x00"}}',
@@ -211,7 +212,11 @@ def test_a_page_of_more_than_64_mb_is_refused() -> None:
     assert [gap.code for gap in _open(b" " * (MAX_PAGE + 1)).gaps] == ["not_fhir"]
 
 
-@pytest.mark.parametrize("entry", [b'{"resource":{"a":[', b'{"resource":{"a":"', b'{"resource":[}', b'{"resource":"\\"'])
+UNCLOSED = {"array": b'{"resource":{"a":[', "text": b'{"resource":{"a":"', "mismatch": b'{"resource":[}',
+            "escape": b'{"resource":"\\"'}
+
+
+@pytest.mark.parametrize("entry", UNCLOSED.values(), ids=UNCLOSED.keys())
 def test_a_page_of_nothing_but_damage_does_not_hang(entry: bytes) -> None:
     """2 MB of entries that never close are given up in seconds, not searched again from each of them."""
     started = time.monotonic()

@@ -70,7 +70,8 @@ def test_a_new_patient_gets_full_history_q23() -> None:
     coverage = [Coverage(type="Observation", patient="p1", mode="last_updated", since=REACHED)]
     questions = _asked(plan.clinical(hospital(), LISTED, ["p1", "p2"], coverage))
 
-    assert [(question.patients, question.since is None) for question in questions] == [(("p2",), True), (("p1",), False)]
+    spans = [(question.patients, question.since is None) for question in questions]
+    assert spans == [(("p2",), True), (("p1",), False)]
 
 
 def test_a_list_is_asked_since_its_earliest_watermark() -> None:
@@ -88,7 +89,8 @@ def test_types_without_last_updated_are_read_again_q17() -> None:
     """Q17, Q18: not listed (Epic; Oracle's MedicationAdministration) means a full re-read, unless the file says."""
     coverage = [Coverage(type="Condition", patient="p1", mode="full_reread", since=REACHED)]
     asked = plan.clinical(hospital(), LISTED, ["p1"], coverage)
-    told = plan.clinical(hospital(types={"Condition": TypeSettings(since_mode="last_updated")}), LISTED, ["p1"], coverage)
+    settings = hospital(types={"Condition": TypeSettings(since_mode="last_updated")})
+    told = plan.clinical(settings, LISTED, ["p1"], coverage)
 
     assert [question.mode for question in _asked(asked, "Condition")] == ["full_reread"]
     assert _asked(asked, "Condition")[0].since is None

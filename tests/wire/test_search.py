@@ -217,7 +217,8 @@ def test_drifting_offsets_are_read_again_q13_trap_1() -> None:
     """Q13, trap 1: as many rows as `total` says, but one twice and so one missing: read until all are there."""
     script = Script()
     second = f"{BASE}/Observation?_offset=2"
-    script.expect(ONE, *[bundle(record("Observation", "o1"), record("Observation", "o2"), next_link=second, total=4)] * 2)
+    first = bundle(record("Observation", "o1"), record("Observation", "o2"), next_link=second, total=4)
+    script.expect(ONE, first, first)
     script.expect("Observation?_offset=2",
                   bundle(record("Observation", "o2"), record("Observation", "o4"), total=4),
                   bundle(record("Observation", "o3"), record("Observation", "o4"), total=4))
@@ -321,7 +322,7 @@ def test_a_lasting_500_is_not_repeated_q27() -> None:
     (b"\x00\x01 no JSON", {}, "not_fhir"),
     (b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"exception"}]}', {}, "unexpected_answer"),
     (b'{"resourceType":"Patient","id":"p1"}', {}, "unexpected_answer"),
-    (b'{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Observation","id":"o1"}},{"reso', {}, "truncated"),
+    (b'{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Observation","id":"o1"}},{"r', {}, "truncated"),
 ])
 def test_a_strange_200_is_a_gap(body: bytes, headers: dict[str, str], gap: str) -> None:
     """HTML, nothing, something else, or half a page with status 200: said plainly, never taken for an empty answer."""
@@ -344,7 +345,8 @@ def test_records_of_another_type_are_noticed() -> None:
 
 def test_damage_keeps_its_bytes_only_where_the_filter_was_honoured() -> None:
     """Bytes that cannot be read may be about anybody, unless the server filtered by our patient."""
-    bad = b'{"resourceType":"Bundle","link":[%s],"entry":[{"resource":{"resourceType":"Observation","id":"o1","n":01}}]}'
+    bad = (b'{"resourceType":"Bundle","link":[%s],'
+           b'"entry":[{"resource":{"resourceType":"Observation","id":"o1","n":01}}]}')
     honoured, ignored = Script(), Script()
     honoured.expect(ONE, bad % b"")
     ignored.expect(ONE, bad % b'{"relation":"self","url":"Observation?_count=50"}')
