@@ -49,7 +49,7 @@ def _described(body: BodyStructure, reading: Reading) -> Iterator[Any]:
     profiles = body.meta.profile if body.meta is not None else ()
     found = _stated_role(body, reading)
     if any(profile.split("|")[0].endswith(_VOLUME) for profile in profiles):
-        yield Ignored("irradiated_volume")
+        yield Ignored("irradiated volume")
         return
     if found is not None and found.found == "unmatched":
         yield Ignored(found.note)
