@@ -25,8 +25,11 @@ from fhir_adapter.wire.plan import patient_parameter
 
 MAX_PAGES = 10_000
 MAX_PASSES = 4
-_SIMPLER = ("no_sort", "no_since", "no_list")
+_SIMPLER = ("no_sort", "no_since", "no_study", "no_list")
 """What is tried, in this order, when a server refuses a question with 400."""
+
+
+_DROPS = {"no_since": "_lastUpdated", "no_study": "study"}
 
 
 class CursorLost(Exception):
@@ -103,6 +106,8 @@ def _learns(connection: Connection, question: Question, fault: Refused) -> bool:
     able = {
         "no_sort": _sorts(connection, question),
         "no_since": question.since is not None and not connection.knows(question.type, "no_since"),
+        # STU3's ResearchSubject has no search parameter `study`; who asks checks each one's study anyway.
+        "no_study": question.type == "ResearchSubject" and "study=" in _address(connection, question),
         "no_list": len(question.patients) > 1,
     }
     possible = [habit for habit in _SIMPLER if able[habit]]
@@ -194,19 +199,21 @@ def _fetch(connection: Connection, question: Question, address: str, *, is_next:
     if any(entry.type != question.type for entry in page.entries):
         odd = Outcome(severity="warning", code="unexpected-type")
         page = msgspec.structs.replace(page, outcomes=(*page.outcomes, odd))
-    if question.patients and not _is_honoured(connection, question, page):
+    if question.patients and not _is_honoured(connection, question, page, is_next=is_next):
         page = _without_damaged_bodies(page)
     return page
 
 
-def _is_honoured(connection: Connection, question: Question, page: Page) -> bool:
+def _is_honoured(connection: Connection, question: Question, page: Page, *, is_next: bool) -> bool:
     """Whether the server applied the patient filter, as far as its answer shows.
 
     It did not if it says so in the self link or returns other people's records; it may not have if it neither lists
-    the parameter nor repeats it.
+    the parameter nor repeats it. Later pages may have a cursor as self link, which says nothing.
     """
     name = patient_parameter(question.type)
     repeated = _self_repeats(page, name)
+    if is_next and not repeated:
+        repeated = None
     asked = {f"Patient/{patient}" for patient in question.patients}
     foreign = any(entry.subjects and not asked & set(entry.subjects) for entry in page.entries)
     if foreign or repeated is False:
@@ -219,7 +226,7 @@ def _is_honoured(connection: Connection, question: Question, page: Page) -> bool
 def _self_repeats(page: Page, name: str) -> bool | None:
     """Whether the self link repeats a parameter; None if there is no self link, or one without any parameters."""
     query = urlsplit(page.self_link).query if page.self_link else ""
-    if not query or page.self_link is None or "_getpages" in query:
+    if not query:
         return None
     keys = {key.split(":")[0].split(".")[0] for key, _ in parse_qsl(query, keep_blank_values=True)}
     return name in keys
@@ -246,7 +253,7 @@ def _address(connection: Connection, question: Question, also: frozenset[str] = 
     """
     habits = also | connection.learned.get(question.type, set())
     own = dict(question.parameters)
-    dropped = {"_sort", "_count"} | ({"_lastUpdated"} if "no_since" in habits else set())
+    dropped = {"_sort", "_count", *(name for habit, name in _DROPS.items() if habit in habits)}
     parameters = [(name, value) for name, value in question.parameters if name not in dropped]
     listed = "_id" in connection.capability.of(question.type).parameters
     sort = "" if "no_sort" in habits else own.get("_sort", "_id" if listed else "")

@@ -277,6 +277,28 @@ def test_a_refused_since_falls_back_to_everything_q17() -> None:
     assert (_ids(pages), _gaps(pages)) == (["o1"], [])
 
 
+def test_a_cursor_as_self_link_says_nothing_q5() -> None:
+    """Q5: only the first page's self link repeats the question; a later one may be an opaque cursor."""
+    script = Script()
+    script.expect(ONE, bundle(record("Observation", "o1"), self_link=f"{BASE}/{ONE}", next_link=f"{BASE}?page=abc"))
+    script.expect(f"{BASE}?page=abc", bundle(record("Observation", "o2"), self_link=f"{BASE}?page=abc"))
+
+    assert [page.honoured for page in _ask(script, _question("p1"))] == [True, True]
+
+
+def test_a_refused_study_filter_is_left_out() -> None:
+    """STU3's ResearchSubject has no search parameter `study`: all are read, and who asks checks their study."""
+    script = Script()
+    for address in ("ResearchSubject?study=s1&_sort=_id&_count=50", "ResearchSubject?study=s1&_count=50"):
+        script.expect(address, outcome("invalid"), status=400)
+    script.expect("ResearchSubject?_sort=_id&_count=50", *[bundle(record("ResearchSubject", "r1"))] * 2)
+    statement = capability("_id", ResearchSubject="search-type")
+
+    pages = _ask(script, Question(type="ResearchSubject", parameters=(("study", "s1"),)), statement=statement)
+
+    assert (_ids(pages), _gaps(pages)) == (["r1"], [])
+
+
 def test_a_refused_list_is_asked_one_by_one() -> None:
     """A server that refuses `patient=a,b` is asked for each, and the next list is not tried again in this run."""
     script = Script()
