@@ -28,7 +28,7 @@ def concept(code: str = "", system: str = "", text: str | None = None) -> dict[s
     return found if text is None else {**found, "text": text}
 
 
-def patient(id: str = "p1", **elements: Any) -> dict[str, Any]:  # noqa: A002 - FHIR's own word
+def patient(id: str = "p1", **elements: Any) -> dict[str, Any]:
     """A Patient."""
     return {"resourceType": "Patient", "id": id, **elements}
 
@@ -58,15 +58,15 @@ class FakeRecords:
         self.hospital = hospital
         self.records = {name: body(resource) for name, resource in (records or {}).items()}
 
-    def key(self, type: str, id: str) -> str:  # noqa: A002 - the interface's own words
+    def key(self, type: str, id: str) -> str:
         """A readable stand-in for the opaque key."""
         return f"key-of-{self.hospital}-{type}-{id}"
 
-    def body(self, type: str, id: str) -> bytes | None:  # noqa: A002 - the interface's own words
+    def body(self, type: str, id: str) -> bytes | None:
         """The bytes of a record, if the test gave it."""
         return self.records.get(f"{type}/{id}")
 
-    def keys_of_identifier(self, type: str, value: str) -> tuple[str, ...]:  # noqa: A002 - the interface's own words
+    def keys_of_identifier(self, type: str, value: str) -> tuple[str, ...]:
         """Keys of the records of a type that carry an identifier of that value."""
         found = []
         for name, text in self.records.items():

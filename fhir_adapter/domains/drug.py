@@ -70,7 +70,8 @@ def _find(resource: Any, reading: Reading) -> Drug:
         concept = product.code if product is not None else None
     match = _match(concept, product, reading)
     if match is None:
-        problem = reading.problem("missing_element", "the referenced product has no code", element, refuses=True)
+        message = "the product has neither a code nor one ingredient with a code"
+        problem = reading.problem("missing_element", message, element, refuses=True)
         return Drug(match=None, element=element, problem=problem)
     if match.found != "mapped":
         return Drug(match=match, element=element, product=product)

@@ -62,8 +62,8 @@ def members(
     if resource.person is None:
         return ()
     state = resource.state(version)
-    numbers = [i.value for i in resource.identifier if i.system == subject_system and i.value]
-    others = [i.value for i in resource.identifier if i.system != subject_system and i.value]
+    numbers = [i.value for i in resource.identifiers if i.system == subject_system and i.value]
+    others = [i.value for i in resource.identifiers if i.system != subject_system and i.value]
     asked = ENROLLED | ENDED | (SCREENED | CANDIDATES if screening else frozenset())
     return (
         Member(

@@ -1,5 +1,6 @@
 """From bytes to the lean structure of one resource: strict on what we read, silent about the rest."""
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
@@ -13,6 +14,12 @@ from fhir_adapter.fhir.registry import TYPES
 
 MAX_TEXT = 1_000_000
 """The longest text that we read, in bytes."""
+
+
+MAX_DEPTH = 200
+"""How deep objects and lists may stand in each other."""
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 class Unreadable(ValueError):
@@ -77,6 +84,8 @@ def decode(resource_type: str, body: bytes, version: str) -> Any:
     a code outside its required list, two of one value[x], elements of another version, an unknown modifierExtension,
     texts with NUL or beyond 1 MB. Unknown elements are legal. KeyError for a type that nobody reads (`TYPES`).
     """
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
+        raise Unreadable("malformed_json", "", f"nested deeper than {MAX_DEPTH}")
     reader = _reader(resource_type, "R4" if version == "R4B" else version)
     try:
         resource = reader.read(body)
@@ -86,6 +95,8 @@ def decode(resource_type: str, body: bytes, version: str) -> Any:
         raise Unreadable("malformed_json", "", "the bytes are not JSON, or nested too deeply") from None
     except UnicodeError:
         raise Unreadable("bad_text", "", "a text is not UTF-8") from None
+    except ArithmeticError:
+        raise Unreadable("bad_number", "", "a number is beyond 10^20") from None
     if len(body) > MAX_TEXT or b"\\u0000" in body:
         _check_texts(resource)
     return resource
@@ -117,6 +128,18 @@ _HEAD = msgspec.json.Decoder(_Head)
 @cache
 def _reader(resource_type: str, version: str) -> _Reader:
     return _Reader(resource_type, version)
+
+
+def _depth(body: bytes) -> int:
+    """How deep the brackets outside of texts stand in each other."""
+    deepest = depth = 0
+    for sign in _STRING.sub(b"", body):
+        if sign in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif sign in b"}]":
+            depth -= 1
+    return deepest
 
 
 def _default(field: Any) -> Any:

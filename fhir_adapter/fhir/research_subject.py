@@ -40,8 +40,7 @@ class ResearchSubject(Resource, frozen=True, kw_only=True):
         "on-study-observation", "pending-on-study", "potential-candidate", "screening",
         "draft", "retired", "unknown", "entered-in-error",
     ]
-    # A list in every version; STU3 and R4 alike. Some servers send one object; that is a shape we refuse.
-    identifier: tuple[Identifier, ...] = ()
+    identifier: tuple[Identifier, ...] | Identifier = ()
     period: Period | None = None
     study: Reference | None = None
     individual: Reference | None = None
@@ -56,6 +55,11 @@ class ResearchSubject(Resource, frozen=True, kw_only=True):
         """A research subject is somebody."""
         if self.individual is None and self.subject is None:
             raise Refusal("missing_element", "individual (R5: subject) is missing")
+
+    @property
+    def identifiers(self) -> tuple[Identifier, ...]:
+        """Its numbers: one object in STU3, a list since."""
+        return (self.identifier,) if isinstance(self.identifier, Identifier) else self.identifier
 
     @property
     def person(self) -> Reference | None:
