@@ -161,3 +161,26 @@ def _digest(mappings: Path) -> str:
             total.update(f"{path.relative_to(mappings).as_posix()}\0".encode())
             total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
+
+
+def remember_files(study: Study, name: str, version: str, folder: Path) -> Study:
+    """The study with a hospital that is a folder of files; its TOML is written when it is new.
+
+    Raises UsageError when the name is taken by a hospital of another kind, version or folder, or is no name.
+    """
+    path = study.folder / "sync" / "hospitals" / f"{name}.toml"
+    wanted = {"name": f"Files {name}", "fhir_version": version, "cohort": {"all": True},
+              "pull": {"mode": "files", "path": str(folder.resolve())}, "id": name}
+    try:
+        hospital = Hospital.model_validate(wanted)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        raise UsageError(f"--as {name}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
+    known = study.hospitals.get(name)
+    if known is not None and (known.pull.mode, known.fhir_version) != ("files", version):
+        raise UsageError(f"--as {name}: the study already has a hospital of that name; choose another one.")
+    if not path.exists():
+        path.write_text(
+            f'# Written by `fhir-adapter pull --files`.\nname = "{hospital.name}"\nfhir_version = "{version}"\n\n'
+            f'[cohort]\nall = true\n\n[pull]\nmode = "files"\npath = "{hospital.pull.path}"\n', encoding="utf-8")
+    return study.model_copy(update={"hospitals": {**study.hospitals, name: hospital}})

@@ -136,4 +136,4 @@ def _walk(model: BaseModel, table: str) -> list[Option]:
 
 
 def _written(value: Any) -> str:
-    return "not set" if value is None else json.dumps(value, ensure_ascii=False)
+    return "not set" if value is None else json.dumps(value, ensure_ascii=False, default=str)

@@ -94,7 +94,8 @@ def record_disputes(doubts: pd.DataFrame, frames: Frames) -> list[Dispute]:
             continue
         members = _members_at(frames, row)
         found.append(Dispute(kind=row.kind, scope=scope or (f"{row.resource}#{row.element}",), subject=row.subject,
-                             members=members, values=tuple(json.loads(row.values_text)), message=row.message))
+                             members=members, values=tuple(json.loads(row.values_text or "[]")), message=row.message,
+                             holds=bool(row.holds)))
     for (kind, scope), row in sorted(codes.items()):
         found.append(Dispute(kind=kind, scope=scope, subject=None, values=scope, message=row.message,
                              members=(Member("", "", row.hospital, "", ""),)))

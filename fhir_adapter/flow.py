@@ -1,0 +1,285 @@
+"""Hospitals are asked, answers are kept as they came, read whatever their FHIR version, understood, settled by people,
+concluded and shown.
+
+One function for each verb of the command line; how a step goes across rooms stands in `steps/`.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from fhir_adapter import __version__, kit, study
+from fhir_adapter.core.errors import (
+    DATABASE,
+    INCOMPLETE,
+    LEASE_HELD,
+    AdapterError,
+    DatabaseError,
+    LeaseHeld,
+    UsageError,
+    worst,
+)
+from fhir_adapter.core.runs import HospitalOutcome, Progress, RunOutcome, silent
+from fhir_adapter.core.study import Hospital
+from fhir_adapter.steps import deciding, rebuilding, rehearsing, reporting, summing_up, tracing
+from fhir_adapter.steps.deciding import Choice
+from fhir_adapter.steps.leases import holder, trial_lease
+from fhir_adapter.steps.mapping import Mapper, map_hospital
+from fhir_adapter.steps.projecting import project
+from fhir_adapter.steps.pulling import pull_hospital
+from fhir_adapter.steps.settling import conclude as conclude_subjects
+from fhir_adapter.steps.summing_up import ConflictShown, ConflictView, Demonstration, ProblemView, Status, SubjectView
+from fhir_adapter.steps.workspace import Workspace, opened
+
+__all__ = ["Choice", "Workspace"]
+
+
+@contextmanager
+def open_workspace(folder: Path) -> Iterator[Workspace]:
+    """A study folder, loaded and with its databases open."""
+    with opened(study.load(folder), folder.resolve()) as work:
+        yield work
+
+
+# --- the scheduled job ---------------------------------------------------------------------------------------------
+
+
+def sync(work: Workspace, hospitals: Sequence[str], told: Progress = silent) -> RunOutcome:
+    """Ask, keep, understand, settle, conclude: one run, hospital by hospital, and how each of them ended."""
+    run = _start(work, "sync", hospitals)
+    asked = _pulled(work, hospitals, run, told)
+    understood = _mapped(work, hospitals, run, told)
+    outcome = _joined(work, asked, understood)
+    if DATABASE not in [one.code for one in outcome.hospitals]:
+        conclude(work, told)
+    return _finished(work, run, outcome)
+
+
+def pull(work: Workspace, hospitals: Sequence[str], told: Progress = silent) -> RunOutcome:
+    """Ask hospitals and keep what they say; nothing is interpreted."""
+    run = _start(work, "pull", hospitals)
+    return _finished(work, run, RunOutcome(hospitals=tuple(_pulled(work, hospitals, run, told))))
+
+
+def pull_files(work: Workspace, folder: Path, version: str, name: str, told: Progress = silent) -> RunOutcome:
+    """Keep a folder of FHIR files as if a hospital of that name had sent them; it is remembered as one."""
+    work = msgspec.structs.replace(work, study=study.remember_files(work.study, name, version, folder))
+    run = _start(work, "pull", [name])
+    outcome = pull_hospital(work, work.study.hospitals[name], run, holder(), told)
+    return _finished(work, run, RunOutcome(hospitals=(outcome,)))
+
+
+def map_records(work: Workspace, hospitals: Sequence[str], told: Progress = silent) -> RunOutcome:
+    """Understand what has been kept and not yet read."""
+    run = _start(work, "map", hospitals)
+    return _finished(work, run, RunOutcome(hospitals=tuple(_mapped(work, hospitals, run, told))))
+
+
+def conclude(work: Workspace, told: Progress = silent, *, everyone: bool = False) -> int:
+    """Settle and conclude the subjects that changed, or everyone; how many they were."""
+    with trial_lease(work) as lease:
+        subjects = conclude_subjects(work, lease, told, everyone=everyone)
+        project(work, lease)
+    return subjects
+
+
+def status(work: Workspace) -> Status:
+    """What is whole, what is open, how the last runs ended, what waits for a person."""
+    return summing_up.status(work)
+
+
+# --- people decide -------------------------------------------------------------------------------------------------
+
+
+def conflicts(work: Workspace, *, kind: str = "", state: str = "open") -> list[ConflictView]:
+    """Conflicts of a kind and state (`open`, `closed`, `all`)."""
+    return summing_up.conflicts(work, kind=kind, state=state)
+
+
+def conflict(work: Workspace, key: str) -> ConflictShown:
+    """One conflict with both sides, what counts meanwhile, and what can be decided."""
+    return summing_up.conflict(work, key)
+
+
+def decide(work: Workspace, choice: Choice) -> str:
+    """Sign a decision and settle what it concerns."""
+    decision = deciding.decide(work, choice)
+    return f"Decision {decision.number} signed by {decision.decided_by}; {_applied(work)} subjects settled again."
+
+
+def undo(work: Workspace, number: int, *, reason: str, by: str) -> str:
+    """Take a decision back by another one, and settle what it concerned."""
+    decision = deciding.undo(work, number, reason=reason, by=by)
+    return f"Decision {decision.number} undoes decision {number}; {_applied(work)} subjects settled again."
+
+
+def import_decisions(work: Workspace, path: Path, *, by: str = "", only_demo: bool = False) -> list[str]:
+    """Replay a file of decisions, then settle; a decision about a code may show conflicts that later rows settle."""
+    lines = deciding.import_file(work, path, by=by, only_demo=only_demo)
+    _applied(work)
+    if any("no conflict" in line for line in lines):
+        lines = deciding.import_file(work, path, by=by, only_demo=only_demo)
+        _applied(work)
+    return lines
+
+
+def export_decisions(work: Workspace, path: Path) -> int:
+    """Write the decisions in force to a file; how many."""
+    return deciding.export_file(work, path)
+
+
+def problems(work: Workspace) -> list[ProblemView]:
+    """What was refused or doubted, quarantine first."""
+    return summing_up.problems(work)
+
+
+def acknowledge(work: Workspace, numbers: Sequence[str], *, by: str, reason: str) -> int:
+    """Somebody has seen these quarantined records (all, if none is named); how many were new to be seen."""
+    waiting = [one.key for one in work.vault.quarantined(unacknowledged=True)]
+    chosen = [key for key in waiting if not numbers or any(key.startswith(number) for number in numbers)]
+    count = work.vault.acknowledge(chosen, reason, work.signed(by))
+    with trial_lease(work) as lease:
+        project(work, lease)
+    return count
+
+
+def subjects(work: Workspace) -> list[SubjectView]:
+    """The subjects with their hospitals."""
+    return summing_up.subjects(work)
+
+
+def verify_audit(work: Workspace) -> str:
+    """Whether the audit trail's chain holds; raises UsageError with every place where it does not."""
+    faults = work.vault.verify_audit()
+    if faults:
+        raise DatabaseError("The audit trail does not hold:\n  " + "\n  ".join(faults))
+    return f"The audit trail holds: {len(work.vault.audit_entries())} entries."
+
+
+# --- results -------------------------------------------------------------------------------------------------------
+
+
+def trace(work: Workspace, endpoint: str, subject: str) -> list[str]:
+    """Walk from a value back to where it was said."""
+    return tracing.trace(work, endpoint, subject)
+
+
+def report(work: Workspace, folder: Path | None = None, told: Progress = silent) -> list[Path]:
+    """Write the report page and its figures."""
+    told("writing the report", 0, 1)
+    notice = rehearsing.DEMO_NOTICE if work.vault.mark == rehearsing.DEMO_MARK else ""
+    paths = reporting.write(work, folder or work.folder / "data" / "report", notice=notice)
+    told("writing the report", 1, 1)
+    return paths
+
+
+def rebuild(work: Workspace, told: Progress = silent) -> list[str]:
+    """Make the trial database anew from the vault and the mappings, and swap it in."""
+    return rebuilding.rebuild(work, told)
+
+
+# --- rehearsal -----------------------------------------------------------------------------------------------------
+
+
+def demo(folder: Path, told: Progress = silent) -> Demonstration:
+    """The whole path offline; the planted quarantine is acknowledged as the person `demo`, so that it ends whole."""
+    with rehearsing.demo_workspace(folder) as work:
+        outcome = sync(work, [], told)
+        import_decisions(work, kit.fixtures_path() / "decisions.csv", by="demo", only_demo=True)
+        acknowledge(work, [], by="demo", reason="planted by the demonstration")
+        paths = report(work, None, told)
+        code = worst([one.code for one in outcome.hospitals if one.code != INCOMPLETE or summing_up.is_open(work)])
+        return summing_up.demonstration(work, code, paths[0])
+
+
+def init(folder: Path) -> list[str]:
+    """Make a study folder; what to do next."""
+    return rehearsing.init(folder)
+
+
+def sandbox(folder: Path) -> AbstractContextManager[dict[str, str]]:
+    """The rehearsal hospitals of a study, open until the block ends; their addresses by name."""
+    return rehearsing.rehearsal(folder)
+
+
+def wait_until_stopped() -> None:
+    """Sleep until somebody stops the program."""
+    while True:
+        time.sleep(3600)
+
+
+# --- how runs begin and end ----------------------------------------------------------------------------------------
+
+
+def _chosen(work: Workspace, names: Sequence[str]) -> list[Hospital]:
+    """The hospitals named, or all; sheets last, since they name other hospitals' records."""
+    for name in names:
+        if name not in work.study.hospitals:
+            raise UsageError(f"{name}: no such hospital; the study has {', '.join(sorted(work.study.hospitals))}.")
+    return [work.study.hospitals[name] for name in rebuilding.in_order(work) if not names or name in names]
+
+
+def _start(work: Workspace, command: str, hospitals: Sequence[str]) -> int:
+    return work.vault.start_run(command, sorted(hospitals), work.study.digest, __version__, work.clock())
+
+
+def _pulled(work: Workspace, hospitals: Sequence[str], run: int, told: Progress) -> list[HospitalOutcome]:
+    outcomes = []
+    for hospital in _chosen(work, hospitals):
+        try:
+            outcomes.append(pull_hospital(work, hospital, run, holder(), told))
+        except AdapterError as error:
+            outcomes.append(HospitalOutcome(hospital=hospital.id, code=error.exit_code, messages=(str(error),)))
+    return outcomes
+
+
+def _mapped(work: Workspace, hospitals: Sequence[str], run: int, told: Progress) -> list[HospitalOutcome]:
+    """Map every hospital asked for; quarantine that nobody has acknowledged makes it incomplete."""
+    outcomes = []
+    try:
+        with trial_lease(work) as lease:
+            mapper = Mapper(work)
+            for hospital in _chosen(work, hospitals):
+                counts = map_hospital(work, mapper, hospital, lease, run, told)
+                waiting = summing_up.unacknowledged(work, hospital.id)
+                said = f"{waiting} refused records wait; see `fhir-adapter problems list`."
+                outcomes.append(HospitalOutcome(
+                    hospital=hospital.id, code=INCOMPLETE if waiting else 0, counts=counts,
+                    messages=(said,) if waiting else (),
+                ))
+    except LeaseHeld as error:
+        named = [hospital.id for hospital in _chosen(work, hospitals)]
+        outcomes = [HospitalOutcome(hospital=one, code=LEASE_HELD, messages=(str(error),)) for one in named]
+    return outcomes
+
+
+def _joined(work: Workspace, asked: Iterable[HospitalOutcome], understood: Iterable[HospitalOutcome]) -> RunOutcome:
+    second = {one.hospital: one for one in understood}
+    joined = []
+    for first in asked:
+        other = second.get(first.hospital, HospitalOutcome(hospital=first.hospital))
+        joined.append(HospitalOutcome(
+            hospital=first.hospital, code=worst([first.code, other.code]), counts=first.counts + other.counts,
+            messages=first.messages + other.messages,
+        ))
+    return RunOutcome(hospitals=tuple(joined))
+
+
+def _finished(work: Workspace, run: int, outcome: RunOutcome) -> RunOutcome:
+    counts = {one.hospital: msgspec.to_builtins(one.counts) for one in outcome.hospitals}
+    work.vault.finish_run(run, counts, outcome.code, work.clock())
+    with trial_lease(work) as lease:
+        project(work, lease)
+    return outcome
+
+
+def _applied(work: Workspace) -> int:
+    """Map again what decisions about codes and identity concern, then settle and conclude."""
+    run = _start(work, "decide", [])
+    _mapped(work, [], run, silent)
+    count = conclude(work)
+    work.vault.finish_run(run, {}, 0, work.clock())
+    return count

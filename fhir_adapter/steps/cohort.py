@@ -1,0 +1,260 @@
+"""Who is asked for: the study's ResearchSubjects, a Group, a list, or everyone; and which subjects they are."""
+
+import csv
+from collections.abc import Iterator
+
+import msgspec
+
+from fhir_adapter.core.errors import UsageError
+from fhir_adapter.core.windows import Entry, Page, WindowState
+from fhir_adapter.domains.enrolment import Member as Named
+from fhir_adapter.domains.enrolment import members as named_by
+from fhir_adapter.domains.enrolment import survivors
+from fhir_adapter.domains.reading import target
+from fhir_adapter.fhir.decode import Unreadable, decode
+from fhir_adapter.fhir.elements import Reference
+from fhir_adapter.steps.intake import Intake
+from fhir_adapter.store.records import Identity, Kept, Member
+from fhir_adapter.wire import plan, read, search
+from fhir_adapter.wire.connection import Connection
+
+
+class Cohort(msgspec.Struct, frozen=True):
+    """Patients of one hospital: those to ask for, and every member with the number that a source gives."""
+
+    asked: frozenset[str]
+    named: dict[str, Named]
+
+
+def find_cohort(connection: Connection, intake: Intake) -> Cohort:
+    """Asks the hospital who takes part, keeps the records that say so, and writes members and identities.
+
+    Enrolled Patients are read by id at each sync: a merge shows only there (Q29). A patient that another replaces
+    stays a member, its survivor becomes one. Raises UsageError when the configured study or group is not there.
+    """
+    way = plan.only_cohort(connection.hospital)
+    finder = {"research_study": _by_study, "group": _by_group, "identifiers": _by_identifiers, "all": _everyone}[way]
+    named = finder(connection, intake)
+    hospital = connection.hospital.id
+    gone = intake.work.vault.erased(hospital, list(named))
+    named = {patient: found for patient, found in named.items() if patient not in gone}
+    asked = {patient for patient, found in named.items() if found.ask}
+    replaced, identifiers = _patients(connection, intake, asked)
+    named = {patient: _without_identifier(found, identifiers, intake) for patient, found in named.items()}
+    final, circular = survivors(replaced)
+    for old, new in final.items():
+        if new not in named and old in named:
+            named[new] = msgspec.structs.replace(named[old])
+    for _ in circular:
+        intake.messages.append("Patients replace each other in a circle (merge_cycle); they stay apart.")
+    _write(intake, named, final)
+    return Cohort(frozenset(asked | {new for old, new in final.items() if old in asked}), named)
+
+
+def _by_study(connection: Connection, intake: Intake) -> dict[str, Named]:
+    """Members by ResearchSubject; a server may ignore `study` (sekmet-fhir), so each one's study is checked here."""
+    studies = _study_ids(connection, intake)
+    system = intake.work.study.protocol.trial.subject_system
+    named: dict[str, Named] = {}
+    for window in intake.windows(plan.enrolment(sorted(studies))):
+        for page, last in last_told(search.pages(connection, window.question)):
+            kept = []
+            for entry in page.entries:
+                for found in _of_study(connection, entry, studies, system):
+                    identity = target(found.person, "Patient")
+                    if identity is not None:
+                        named[identity[1]] = found
+                        kept.append(Kept(entry=entry, patient=identity[1]))
+            state = WindowState.WHOLE if last and not page.gaps else WindowState.OPEN
+            intake.page(page, kept, window=window, state=state)
+    return named
+
+
+def _study_ids(connection: Connection, intake: Intake) -> set[str]:
+    """The ids of the configured ResearchStudy at this hospital, which is kept as well."""
+    question, known = plan.study(connection.hospital), plan.study_id(connection.hospital)
+    pages = search.pages(connection, question) if question is not None else iter(())
+    if known is not None:
+        pages = iter((read.read(connection, "ResearchStudy", known).page,))
+    found: set[str] = set()
+    for page in pages:
+        kept = [Kept(entry=entry) for entry in page.entries if entry.type == "ResearchStudy" and _is_study(
+            connection, entry, question.parameters[0][1] if question is not None else None)]
+        found |= {one.entry.id for one in kept}
+        intake.page(page, kept)
+    if not found:
+        raise UsageError(f"{connection.hospital.name}: the ResearchStudy of [cohort] was not found there; "
+                         "check research_study in the hospital's file and our permission to read it")
+    return found
+
+
+def _is_study(connection: Connection, entry: Entry, token: str | None) -> bool:
+    """Whether a ResearchStudy carries the identifier `system|value`: a server may ignore the question."""
+    if token is None:
+        return True
+    try:
+        study = decode("ResearchStudy", entry.body, connection.hospital.fhir_version)
+    except Unreadable:
+        return False
+    return any(f"{one.system}|{one.value}" == token for one in study.identifier)
+
+
+def _of_study(connection: Connection, entry: Entry, studies: set[str], subject_system: str) -> Iterator[Named]:
+    if entry.type != "ResearchSubject":
+        return
+    version = connection.hospital.fhir_version
+    try:
+        subject = decode("ResearchSubject", entry.body, version)
+    except Unreadable:
+        return
+    study = target(subject.study, "ResearchStudy")
+    if study is not None and study[1] in studies:
+        yield from named_by(subject, version, subject_system)
+
+
+def _by_group(connection: Connection, intake: Intake) -> dict[str, Named]:
+    group = plan.group_id(connection.hospital) or ""
+    reading = read.read(connection, "Group", group)
+    intake.page(reading.page, [Kept(entry=entry) for entry in reading.page.entries])
+    if not reading.page.entries:
+        raise UsageError(f"{connection.hospital.name}: the Group of [cohort] could not be read; check the group's id")
+    named: dict[str, Named] = {}
+    for entry in reading.page.entries:
+        resource = decode("Group", entry.body, connection.hospital.fhir_version)
+        for found in named_by(resource, connection.hospital.fhir_version, ""):
+            identity = target(found.person, "Patient")
+            if identity is not None:
+                named[identity[1]] = found
+    return named
+
+
+def _by_identifiers(connection: Connection, intake: Intake) -> dict[str, Named]:
+    """Members by a CSV of `system,value[,subject]`; `subject` is the trial number, if there is one."""
+    path = intake.work.study.folder / "sync" / (connection.hospital.cohort.identifiers or "")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = {f"{row['system']}|{row['value']}": row.get("subject") or None for row in csv.DictReader(file)}
+    except (OSError, KeyError) as error:
+        raise UsageError(f"{connection.hospital.name}: the identifier list cannot be read ({type(error).__name__}); "
+                         "it is a CSV with the columns system,value and, if wanted, subject") from None
+    named: dict[str, Named] = {}
+    for question in plan.by_identifier(sorted(rows)):
+        for page in search.pages(connection, question):
+            kept = []
+            for entry in page.entries:
+                mine = _identifiers(connection, entry) & set(rows)
+                if mine:
+                    named[entry.id] = _named(entry.id, rows[sorted(mine)[0]])
+                    kept.append(Kept(entry=entry, patient=entry.id))
+            intake.page(page, kept)
+    return named
+
+
+def _identifiers(connection: Connection, entry: Entry) -> set[str]:
+    try:
+        patient = decode("Patient", entry.body, connection.hospital.fhir_version)
+    except Unreadable:
+        return set()
+    return {f"{system}|{value}" for system, value in patient.identifiers}
+
+
+def _everyone(connection: Connection, intake: Intake) -> dict[str, Named]:
+    named: dict[str, Named] = {}
+    for page in search.pages(connection, plan.everyone()):
+        named |= {entry.id: _named(entry.id, None) for entry in page.entries if entry.type == "Patient"}
+        intake.page(page, [Kept(entry=entry, patient=entry.id) for entry in page.entries if entry.type == "Patient"])
+    return named
+
+
+def _named(patient: str, number: str | None) -> Named:
+    return Named(person=Reference(reference=f"Patient/{patient}"), number=number, ask=True)
+
+
+def _without_identifier(found: Named, identifiers: set[str], intake: Intake) -> Named:
+    """A trial number that equals an identifier of a patient is refused: it would carry a person's name tag out."""
+    if not {found.number, found.local} & identifiers:
+        return found
+    intake.messages.append("A trial number equals an identifier of a patient (number_is_identifier); one at random is "
+                           "used instead.")
+    return msgspec.structs.replace(found, number=None, local=None)
+
+
+def _patients(connection: Connection, intake: Intake, asked: set[str]) -> tuple[dict[str, str], set[str]]:
+    """Reads every asked Patient by id, and those that replace them; who is replaced by whom, and all identifiers."""
+    replaced: dict[str, str] = {}
+    identifiers: set[str] = set()
+    todo, seen = sorted(asked), set(asked)
+    while todo:
+        following: list[str] = []
+        for reading in read.read_many(connection, "Patient", todo):
+            intake.page(reading.page, [Kept(entry=entry, patient=entry.id) for entry in reading.page.entries])
+            for missing in reading.missing:
+                if missing.why != "failed":
+                    intake.messages.append(f"A Patient of the cohort is {missing.why.replace('_', ' ')}.")
+            for entry in reading.page.entries:
+                survivor, values = _links(connection, entry)
+                identifiers |= values
+                if survivor is not None:
+                    replaced[entry.id] = survivor
+                    if survivor not in seen:
+                        seen.add(survivor)
+                        following.append(survivor)
+        todo = sorted(following)
+    return replaced, identifiers
+
+
+def _links(connection: Connection, entry: Entry) -> tuple[str | None, set[str]]:
+    """Who replaces a patient, and the values of the patient's identifiers."""
+    try:
+        patient = decode("Patient", entry.body, connection.hospital.fhir_version)
+    except Unreadable:
+        return None, set()
+    identity = target(patient.replaced_by, "Patient")
+    return (identity[1] if identity is not None else None), {value for _, value in patient.identifiers}
+
+
+def last_told(pages: Iterator[Page]) -> Iterator[tuple[Page, bool]]:
+    """Each page, and whether it is the last."""
+    previous: Page | None = None
+    for page in pages:
+        if previous is not None:
+            yield previous, False
+        previous = page
+    if previous is not None:
+        yield previous, True
+
+
+def _write(intake: Intake, named: dict[str, Named], final: dict[str, str]) -> None:
+    """Members, and which subject each is: the trial's number, a qualified one, or one at random; once given, it stays.
+
+    Joining and splitting are decisions (steps/identity.py); here a survivor takes the number of the one it replaces.
+    """
+    vault, hospital, now = intake.work.vault, intake.hospital.id, intake.work.clock()
+    vault.set_members(intake.lease, hospital, [
+        Member(patient=patient, state=found.state or "", source="cohort") for patient, found in sorted(named.items())
+    ], now)
+    known = {one.patient: one for one in vault.identities(hospital)}
+    fresh: list[Identity] = []
+    for patient, found in sorted(named.items()):
+        if patient in known:
+            continue
+        if found.number:
+            fresh.append(Identity(hospital=hospital, patient=patient, subject=found.number, basis="trial number"))
+        elif found.local:
+            number = f"{hospital}:{found.local}"
+            fresh.append(Identity(hospital=hospital, patient=patient, subject=number, basis="qualified"))
+        else:
+            vault.assign_random(intake.lease, hospital, patient, intake.work.random, now)
+    vault.assign(intake.lease, fresh, now)
+    numbers = {one.patient: one.subject for one in vault.identities(hospital)}
+    joined = [
+        Identity(hospital=hospital, patient=new, subject=numbers[old], basis="replaced-by")
+        for old, new in sorted(final.items())
+        if old in numbers and numbers.get(new) != numbers[old] and not _split(known.get(new))
+    ]
+    vault.assign(intake.lease, joined, now)
+
+
+def _split(identity: Identity | None) -> bool:
+    """Whether a person has decided that this patient is somebody else."""
+    return identity is not None and identity.basis.startswith("decision")

@@ -1,0 +1,75 @@
+"""Taking in what one hospital says, page by page: membership, counts, windows and coverage."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from fhir_adapter.core.errors import INCOMPLETE, WHOLE
+from fhir_adapter.core.runs import Counts, Progress
+from fhir_adapter.core.study import Hospital
+from fhir_adapter.core.windows import Coverage, Entry, Gap, Page, Question, WindowState
+from fhir_adapter.steps.workspace import Workspace
+from fhir_adapter.store.records import Kept, Lease, PageCounts, PageProgress, StoredWindow
+from fhir_adapter.wire import instants
+
+LEASE_TIME = timedelta(minutes=10)
+
+
+class Intake:
+    """One hospital's part of a pull: what it may write (lease), for which run, and what it has counted so far."""
+
+    def __init__(self, work: Workspace, hospital: Hospital, run: int, lease: Lease, told: Progress) -> None:
+        self.work, self.hospital, self.run, self.lease, self.told = work, hospital, run, lease, told
+        self.counts = Counts()
+        self.messages: list[str] = []
+        self.code = WHOLE
+        self.latest: datetime | None = None
+        self.leaning: set[str] = set()
+
+    def page(self, page: Page, kept: Iterable[Kept], *, window: StoredWindow | None = None,
+             state: WindowState = WindowState.OPEN, coverage: tuple[Coverage, ...] = ()) -> None:
+        """Keeps one page in one transaction; entries of the page that are not kept count as outside the cohort."""
+        self.renew()
+        kept = tuple(kept)
+        progress = PageProgress(
+            run=self.run, window=window.id if window is not None else None, kept=kept, damages=page.damages,
+            outside=len(page.entries) - len(kept), url=page.url, type=window.question.type if window else "",
+            next=page.next, state=state, coverage=coverage, issues=tuple(gap.code for gap in page.gaps),
+        )
+        self.count(self.work.vault.keep_page(self.lease, self.hospital.id, progress, self.work.clock()))
+        for gap in page.gaps:
+            self.gap(window.question.type if window else "records", gap)
+        for entry in page.entries:
+            at = instants.read(entry.last_updated)
+            if at is not None and (self.latest is None or at > self.latest):
+                self.latest = at
+
+    def count(self, counts: PageCounts) -> None:
+        """Adds what became of a page."""
+        self.counts += Counts(fetched=counts.fetched, outside=counts.outside, unchanged=counts.unchanged,
+                              repeated=counts.repeated, unreadable=counts.unreadable, new=counts.new)
+
+    def gap(self, what: str, gap: Gap) -> None:
+        """Something is missing: the run will say so."""
+        self.code = INCOMPLETE
+        message = f"{what}: {gap.message} ({gap.code})"
+        if message not in self.messages:
+            self.messages.append(message)
+
+    def renew(self) -> None:
+        """Moves the lease's end when half of its time is over."""
+        now = self.work.clock()
+        if self.lease.expires_at - now < LEASE_TIME / 2:
+            self.lease = self.work.vault.renew(self.lease, now, LEASE_TIME)
+
+    def windows(self, questions: Iterable[Question]) -> list[StoredWindow]:
+        """One open window a question; a question left open by an earlier run goes on where it stood."""
+        return self.work.vault.open_windows(self.lease, self.hospital.id, tuple(questions), self.run, self.work.clock())
+
+
+def patient_of(entry: Entry, members: "set[str] | frozenset[str]") -> str | None:
+    """The member whose record an entry is: the first of its subjects that belongs to the cohort; None for nobody."""
+    for subject in entry.subjects:
+        patient = subject.removeprefix("Patient/")
+        if patient in members:
+            return patient
+    return None

@@ -1,0 +1,177 @@
+"""Settling and concluding the subjects that changed: settle, conclude, settle again (docs/decisions/0003)."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from fhir_adapter.core.conflicts import Decision
+from fhir_adapter.core.runs import Progress
+from fhir_adapter.endpoints import derive
+from fhir_adapter.endpoints.derivation import Derived
+from fhir_adapter.review.disputes import Dispute, Member, scope_of
+from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS
+from fhir_adapter.review.settling import Conflict, Frames, Settled, closed_elsewhere, record_disputes, settle
+from fhir_adapter.steps.identity import IDENTITY_KINDS, identity_disputes
+from fhir_adapter.steps.workspace import Workspace
+from fhir_adapter.store.records import Lease
+from fhir_adapter.store.trial import Place, Settling
+
+AT_ONCE = 500
+"""Subjects settled in one transaction."""
+
+DECISIONS = "decisions"
+"""The trial's cursor over decisions."""
+
+
+def conclude(work: Workspace, lease: Lease, told: Progress, *, everyone: bool = False) -> int:
+    """Settles and derives the subjects whose facts, decisions or identity changed; how many there were."""
+    decisions = work.vault.decisions()
+    identities = identity_disputes(work)
+    subjects = _concerned(work, decisions, identities, everyone=everyone)
+    for start in range(0, len(subjects), AT_ONCE):
+        told("settling and deriving", start, len(subjects))
+        chunk = subjects[start : start + AT_ONCE]
+        _conclude_some(work, lease, chunk, (decisions, identities), shared=start == 0)
+    last = max((one.number for one in decisions), default=0)
+    if work.trial.cursor(DECISIONS).seq != last:
+        work.trial.set_cursor(lease, DECISIONS, Place(last, ""))
+    told("settling and deriving", len(subjects), len(subjects))
+    return len(subjects)
+
+
+def _concerned(work: Workspace, decisions: Sequence[Decision], identities: Sequence[Dispute], *,
+               everyone: bool) -> list[str]:
+    """Subjects to settle: touched ones, those of conflicts newly decided about, and those of changed identity."""
+    known = set(work.vault.subjects())
+    if everyone:
+        return sorted(known)
+    subjects = set(work.trial.touched())
+    fresh = {one.conflict_key for one in decisions if one.number > work.trial.cursor(DECISIONS).seq}
+    conflicts = work.trial.frames(("conflict",))["conflict"]
+    rows: Iterable[Any] = conflicts.itertuples()
+    expected = {one.key for one in identities}
+    for row in rows:
+        stale = row.kind in IDENTITY_KINDS and row.state == "open" and row.key not in expected
+        if row.subject is not None and (row.key in fresh or stale):
+            subjects.add(row.subject)
+    there = set(conflicts.key)
+    subjects |= {one.subject for one in identities if one.key not in there and one.subject is not None}
+    if fresh and not subjects:
+        subjects = known
+    return sorted(subjects)
+
+
+def _conclude_some(work: Workspace, lease: Lease, subjects: Sequence[str],
+                   given: tuple[Sequence[Decision], Sequence[Dispute]], *, shared: bool) -> None:
+    decisions, identities = given
+    frames = work.trial.frames(work.trial.tables.facts, subjects, decided=False)
+    origins = work.trial.frames(("origin",), subjects)["origin"]
+    disputes = record_disputes(_doubts(work, subjects, shared=shared), frames)
+    disputes += [one for one in identities if one.subject in subjects]
+    first = settle(frames, origins, disputes, decisions)
+    doubtful = endpoint_disputes(_derived(work, first).doubts, first.frames)
+    settled = settle(frames, origins, [*disputes, *doubtful], decisions)
+    labels = lesion_labels(settled.frames["lesion"])
+    _label(settled.frames, labels)
+    derived = _derived(work, settled)
+    conflicts = [_row(one) for one in settled.conflicts]
+    if shared:
+        conflicts += [_closed(one) for one in closed_elsewhere(decisions, {one.key for one in settled.conflicts})
+                      if one.kind in CODE_KINDS | IDENTITY_KINDS]
+    work.trial.write_settling(lease, Settling(
+        subjects=subjects, standings=_standings(settled), conflicts=conflicts, shared=shared,
+        overrides=settled.overrides, labels=labels,
+    ))
+    work.trial.write_conclusions(lease, subjects, derived.frames)
+
+
+def _doubts(work: Workspace, subjects: Sequence[str], *, shared: bool) -> pd.DataFrame:
+    """Doubts of newest versions: about codes from the whole study (if `shared`), else of these subjects."""
+    found = work.trial.frames(("doubt", "origin"))
+    doubts = found["doubt"]
+    heads = found["origin"][found["origin"].is_head.astype(bool)][["resource", "ordinal"]]
+    doubts = doubts.merge(heads, on=["resource", "ordinal"])
+    about_codes = doubts.kind.isin(list(CODE_KINDS)) & (doubts.scope != "")
+    return doubts[(about_codes & shared) | (~about_codes & doubts.subject.isin(list(subjects)))]
+
+
+def _derived(work: Workspace, settled: Settled) -> Derived:
+    counted = {name: frame[frame.standing.isin(("current", "held"))].reset_index(drop=True)
+               for name, frame in settled.frames.items()}
+    return derive(counted, work.study.protocol, work.study.concepts)
+
+
+def endpoint_disputes(doubts: pd.DataFrame, frames: Frames) -> list[Dispute]:
+    """What the endpoints could not tell, as disputes about the facts that they name."""
+    found = []
+    rows: Iterable[Any] = doubts.itertuples()
+    for row in rows:
+        members = tuple(sorted(_member(frames, one) for one in json.loads(row.facts)))
+        found.append(Dispute(kind=row.kind, scope=scope_of(members) or (f"{row.kind} {row.message}",),
+                             subject=row.subject, members=members, values=tuple(json.loads(row.values)),
+                             message=row.message))
+    return found
+
+
+def _member(frames: Frames, name: str) -> Member:
+    table, _, key = name.partition(":")
+    frame = frames[table]
+    row: Any = next(frame[frame.fact_key == key].itertuples())
+    return Member(table, key, row.hospital, row.resource, row.element)
+
+
+def lesion_labels(lesions: pd.DataFrame) -> list[tuple[str, str]]:
+    """L1, L2, ... within a subject: targets first, then by key; every fact of one lesion has one label."""
+    labels: list[tuple[str, str]] = []
+    if lesions.empty:
+        return labels
+    for _, group in lesions.groupby("subject", sort=True):
+        rank = {"target": 0, "non-target": 1, "new": 2}
+        order = group.assign(rank=group.role.map(rank).fillna(3)).groupby("lesion")["rank"].min().reset_index()
+        names = {lesion: f"L{place}" for place, lesion in
+                 enumerate(order.sort_values(["rank", "lesion"]).lesion, start=1)}
+        labels += [(key, names[lesion]) for key, lesion in zip(group.fact_key, group.lesion, strict=True)]
+    return labels
+
+
+def _label(frames: Frames, labels: list[tuple[str, str]]) -> None:
+    if labels:
+        frames["lesion"] = frames["lesion"].assign(label=frames["lesion"].fact_key.map(dict(labels)))
+
+
+def _standings(settled: Settled) -> list[tuple[str, str, str, str | None]]:
+    found: list[tuple[str, str, str, str | None]] = []
+    for table, frame in settled.frames.items():
+        if not frame.empty:
+            own = frame[frame.hospital != "decision"]
+            found += [(table, key, standing, None if pd.isna(held) else held)
+                      for key, standing, held in zip(own.fact_key, own.standing, own.held_by, strict=True)]
+    return found
+
+
+def _row(conflict: Conflict) -> dict[str, Any]:
+    kind = BY_NAME[conflict.kind]
+    return {
+        "key": conflict.key, "kind": conflict.kind, "subject": conflict.subject, "hospitals": conflict.hospitals,
+        "state": conflict.state, "fingerprint": conflict.fingerprint, "values": conflict.values,
+        "scope": conflict.scope, "message": f"{conflict.message} Meanwhile: {kind.meanwhile}.",
+        "owner": kind.owner.value, "blocking": kind.blocking, "decided_by": conflict.decided_by,
+        "members": conflict.members,
+    }
+
+
+def _closed(decision: Decision) -> dict[str, Any]:
+    """A conflict that no longer shows because the decision took effect before settling (a code, an identity)."""
+    kind = BY_NAME[decision.kind]
+    value = json.loads(decision.value or "{}")
+    of_code = decision.kind in CODE_KINDS
+    return {
+        "key": decision.conflict_key, "kind": decision.kind, "subject": None,
+        "hospitals": (value["hospital"],) if of_code else (), "state": "closed",
+        "fingerprint": decision.fingerprint, "values": (),
+        "scope": (value["hospital"], value["system"], value["code"]) if of_code else tuple(sorted(value)),
+        "message": f"{kind.title}: settled.", "owner": kind.owner.value, "blocking": kind.blocking,
+        "decided_by": decision.number, "members": (),
+    }
