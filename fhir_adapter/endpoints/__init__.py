@@ -4,6 +4,46 @@
 are loaded only when something is derived.
 """
 
+from typing import TYPE_CHECKING
+
 from fhir_adapter.endpoints.conclusions import ALL, Conclusion
 
-__all__ = ["ALL", "Conclusion"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fhir_adapter.core.concepts import Concepts
+    from fhir_adapter.core.figures import Summary
+    from fhir_adapter.core.study import Protocol
+    from fhir_adapter.endpoints.derivation import Derived
+
+__all__ = ["ALL", "Conclusion", "ae_summary", "derive", "subgroups", "summary"]
+
+
+def derive(
+    facts: "dict[str, pd.DataFrame]", protocol: "Protocol", terms: "Concepts", *, cut_off: str | None = None
+) -> "Derived":
+    """Every conclusion table from the facts that stand, and the doubts found on the way (see `derivation`)."""
+    from fhir_adapter.endpoints import derivation
+
+    return derivation.derive(facts, protocol, terms, cut_off=cut_off)
+
+
+def summary(frames: "dict[str, pd.DataFrame]", protocol: "Protocol") -> "Summary":
+    """The trial's headline numbers from the tables that `derive` returned (see `headline`)."""
+    from fhir_adapter.endpoints import headline
+
+    return headline.summary(frames, protocol)
+
+
+def subgroups(frames: "dict[str, pd.DataFrame]") -> dict[str, int]:
+    """Treated subjects by whether their radiotherapy dose reaches the subgroup's limit."""
+    from fhir_adapter.endpoints import headline
+
+    return headline.subgroups(frames["exposure"])
+
+
+def ae_summary(frames: "dict[str, pd.DataFrame]", name: str = "registered") -> "pd.DataFrame":
+    """Participants by worst grade, overall, per organ class and per term (see `toxicity.ae_summary`)."""
+    from fhir_adapter.endpoints import toxicity
+
+    return toxicity.ae_summary(frames["ae_episode"], name)

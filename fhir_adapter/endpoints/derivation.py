@@ -1,0 +1,277 @@
+"""From facts to conclusions, in the order in which one rests on the other.
+
+1. First doses; radiotherapy courses; what every treatment was for; the first study treatment.
+2. Baselines and tumour assessments, read from lesions and as reported.
+3. Best response; who died when; PFS, OS, and for responders DOR and TTR.
+4. Populations, adverse events, exposure.
+"""
+
+import msgspec
+import pandas as pd
+
+from fhir_adapter.core.concepts import Concepts
+from fhir_adapter.core.study import EndpointSettings, Protocol
+from fhir_adapter.endpoints import (
+    assessments,
+    baseline,
+    best_response,
+    courses,
+    cutoff,
+    exposure,
+    population,
+    radiation,
+    response_duration,
+    survival,
+    therapies,
+    time_to_event,
+    toxicity,
+    treatment,
+)
+from fhir_adapter.endpoints.conclusions import ALL, BestResponse
+from fhir_adapter.endpoints.doubts import Doubt, frame_of_doubts
+from fhir_adapter.endpoints.frames import Trial, day, frame_of, together, written
+from fhir_adapter.endpoints.held import Held
+from fhir_adapter.endpoints.overall_survival import Alive, survive
+from fhir_adapter.endpoints.progression_free import History, policy, table_a
+from fhir_adapter.endpoints.readings import Reading
+
+INVESTIGATOR = "investigator"
+
+
+class Derived(msgspec.Struct, frozen=True):
+    """Every conclusion table by name, and the doubts that deriving found.
+
+    `doubts`: kind, subject, facts (JSON list of `table:fact_key`), message, values (JSON list).
+    """
+
+    frames: dict[str, pd.DataFrame]
+    doubts: pd.DataFrame
+
+
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What has been worked out before the endpoints: one value per question, by subject."""
+
+    trial: Trial
+    subjects: list[str]
+    steps: dict[str, list[treatment.Step]]
+    clocks: dict[str, therapies.Clock]
+    therapy: therapies.Roles
+    radiotherapy: dict[str, list[courses.Course]]
+    starts: dict[str, baseline.Start]
+    read: assessments.Assessments
+    lives: dict[str, survival.Life]
+    caps: dict[str, int]
+    held: Held
+
+    def start(self, subject: str, name: str) -> int | None:
+        """The day on which an endpoint's clock starts."""
+        origin = self.settings(name).start
+        if origin == "first_dose":
+            return self.clocks[subject].first_dose.day
+        return self.therapy.first_treatment.get(subject) if origin == "first_treatment" else \
+            self.clocks[subject].enrolled
+
+    def settings(self, name: str) -> EndpointSettings:
+        """An endpoint's settings; an absent block means the defaults."""
+        default = EndpointSettings(events=("death",)) if name == "OS" else EndpointSettings()
+        return self.trial.protocol.endpoints.get(name, default)
+
+
+def derive(facts: dict[str, pd.DataFrame], protocol: Protocol, terms: Concepts, *, cut_off: str | None = None
+           ) -> Derived:
+    """Every conclusion from the facts that stand (`current` and `held`), and the doubts found on the way.
+
+    `facts`: one frame per table with the fact columns and `held_kind`; missing tables and columns are empty. With
+    `cut_off` (`YYYY-MM-DD`) later facts are invisible.
+    """
+    known = _known(facts, Trial.of(cutoff.cut(facts, cut_off), protocol, terms), cut_off)
+    doubts = [*known.therapy.doubts, *known.read.doubts]
+    rows: dict[str, list[msgspec.Struct]] = {conclusion.name: [] for conclusion in ALL}
+    for subject in known.subjects:
+        _response(known, subject, rows)
+        _clocks(known, subject, rows)
+        rows["population"].extend(population.conclude(_member(known, subject)))
+        doubts.extend(_exposure(known, subject, rows))
+    rows["alive_evidence"].extend(survival.conclude(known.lives))
+    for readings in known.read.readings.values():
+        rows["time_point"].extend(one.conclusion() for one in readings)
+    rows["ae_episode"].extend(toxicity.episodes(known.trial, {name: _treated(known, name) for name in known.subjects}))
+    frames = {one.name: frame_of(one.record, sorted(rows[one.name], key=lambda row: _key(row, one.key)))
+              for one in ALL}
+    return Derived(frames, frame_of_doubts(doubts))
+
+
+def _key(row: msgspec.Struct, names: tuple[str, ...]) -> tuple[object, ...]:
+    return tuple(getattr(row, name) for name in names)
+
+
+def _known(facts: dict[str, pd.DataFrame], trial: Trial, cut_off: str | None) -> _Known:
+    steps, given = treatment.steps(trial), treatment.doses(trial)
+    subjects = trial.subjects
+    clocks = {}
+    for subject in subjects:
+        enrolled = treatment.earliest(steps.get(subject, []), "enrolled")
+        doses = given.get(subject, [])
+        clocks[subject] = therapies.Clock(treatment.first_dose(doses), enrolled.day if enrolled else None, tuple(doses))
+    all_courses = courses.courses(trial)
+    therapy = therapies.roles(trial, clocks, all_courses)
+    radiotherapy: dict[str, list[courses.Course]] = {}
+    for course in all_courses:
+        if course.key in therapy.study_courses(course.subject):
+            radiotherapy.setdefault(course.subject, []).append(course)
+    people, ecog = baseline.people(trial), baseline.performance(trial, therapy.first_treatment)
+    starts = {subject: baseline.Start(clock=clocks[subject], treated=therapy.first_treatment.get(subject),
+                                      person=people.get(subject, baseline.Person()), ecog=ecog.get(subject))
+              for subject in subjects}
+    read = assessments.assess(trial, starts, therapy)
+    held = Held(trial)
+    for doubt in (*therapy.doubts, *read.doubts):
+        held.add(doubt.subject, "therapy" if doubt.kind == "therapy_role_unknown" else "response", doubt.kind)
+    return _Known(
+        trial=trial, subjects=subjects, steps=steps, clocks=clocks, therapy=therapy, radiotherapy=radiotherapy,
+        starts=starts, read=read, lives=survival.lives(trial, steps, therapy.first_treatment),
+        caps=_caps(facts, trial, cut_off), held=held,
+    )
+
+
+def _caps(facts: dict[str, pd.DataFrame], trial: Trial, cut_off: str | None) -> dict[str, int]:
+    """By policy `cap`: the cut-off for every subject of whom a later proof of life or a later death is known."""
+    limit = day(cut_off)
+    if limit is None or trial.protocol.time_to_event.cutoff_policy != "cap":
+        return {}
+    whole = Trial.of(facts, trial.protocol, trial.terms)
+    found = survival.lives(whole, treatment.steps(whole), {})
+    return {subject: limit for subject, life in found.items()
+            if (life.death is not None and life.death.day > limit)
+            or (life.last_alive is not None and life.last_alive[1] > limit)}
+
+
+def _response(known: _Known, subject: str, rows: dict[str, list[msgspec.Struct]]) -> None:
+    """Baselines and best responses of every reader of a subject."""
+    rules = known.trial.protocol.response
+    start = known.start(subject, "PFS")
+    start = known.therapy.first_treatment.get(subject) if start is None else start
+    doubted = known.held.of(subject, "response", "therapy")
+    new = known.therapy.new_therapy(subject)
+    readers = {series[1] for series in known.read.baselines if series[0] == subject} | {INVESTIGATOR}
+    for reader in sorted(readers):
+        series = (subject, reader)
+        measured = known.read.baselines.get(series, assessments.NO_BASELINE)
+        rows["baseline"].append(baseline.conclude(subject, reader, known.starts[subject], measured))
+        if start is None:
+            continue
+        chosen, _ = known.read.analysed(series)
+        for source in ("lesions", "reported"):
+            if source != chosen and (series, source) not in known.read.readings:
+                continue
+            rows["best_response"].extend(best_response.conclude(best_response.Case(
+                subject=subject, evaluator=reader, source=source, chosen=source == chosen, start=start,
+                baseline=measured.group is not None, readings=known.read.after_baseline(series, source),
+                new_therapy=new.start if new else None, doubted=doubted), rules))
+
+
+def _clocks(known: _Known, subject: str, rows: dict[str, list[msgspec.Struct]]) -> None:
+    """PFS under both rules, OS, and for responders DOR and TTR; nobody who was neither enrolled nor treated."""
+    treated = known.therapy.first_treatment.get(subject)
+    if treated is None and not population.is_enrolled(known.steps.get(subject, [])):
+        return
+    settings, counting = known.settings("PFS"), known.trial.protocol.time_to_event
+    source, readings = known.read.analysed((subject, INVESTIGATOR))
+    start, outcomes = known.start(subject, "PFS"), {}
+    if start is None:
+        missing = _no_start(known, subject)
+        outcomes = {"treatment_policy": missing, "table_a": missing}
+    else:
+        history = _history(known, subject, start, readings)
+        outcomes = {"treatment_policy": policy(history, settings),
+                    "table_a": table_a(history, settings, known.trial.protocol)}
+    clock = time_to_event.Clocked(subject=subject, endpoint="PFS", evaluator=INVESTIGATOR, source=source, start=start)
+    for rule, outcome in outcomes.items():
+        rows["time_to_event"].append(time_to_event.conclude(
+            msgspec.structs.replace(clock, rule=rule, headline=rule == settings.pfs_rule), outcome, counting))
+    best = next((row for row in rows["best_response"][-8:] if isinstance(row, BestResponse)
+                 and row.subject == subject and row.headline), None)
+    if best is not None and start is not None:
+        rows["time_to_event"].extend(response_duration.conclude(clock, best, outcomes, known.trial.protocol))
+    began = known.start(subject, "OS")
+    outcome = _no_start(known, subject) if began is None else survive(Alive(
+        start=began, life=known.lives.get(subject, survival.Life(latest={}, death=None)),
+        cap=known.caps.get(subject), doubted=known.held.of(subject, "death")))
+    rows["time_to_event"].append(time_to_event.conclude(
+        time_to_event.Clocked(subject=subject, endpoint="OS", start=began), outcome, counting))
+
+
+def _no_start(known: _Known, subject: str) -> time_to_event.Outcome:
+    treated = known.therapy.first_treatment.get(subject)
+    whole = known.clocks[subject].first_dose.ground | known.held.of(subject, "therapy")
+    if treated is not None:
+        told = f"treated by radiotherapy only, from {written(treated)}: the clock starts with a drug"
+        return time_to_event.undetermined("radiotherapy_only", told, whole)
+    return time_to_event.undetermined("no_start", known.clocks[subject].first_dose.told, whole)
+
+
+def _history(known: _Known, subject: str, start: int, readings: list[Reading]) -> History:
+    measured = known.read.baselines.get((subject, INVESTIGATOR), assessments.NO_BASELINE)
+    steps = known.steps.get(subject, [])
+    return History(
+        start=start, baseline=measured.group is not None, readings=readings,
+        death=known.lives[subject].death if subject in known.lives else None,
+        new_therapy=known.therapy.new_therapy(subject), stopped=_stopped(known, subject),
+        clinical=treatment.earliest(steps, "clinical_progression"),
+        doubted=known.held.of(subject, "response", "therapy", "death"),
+    )
+
+
+def _stopped(known: _Known, subject: str) -> treatment.Step | None:
+    """The end of the last component, once every study drug that was given has ended; None while one goes on."""
+    steps = known.steps.get(subject, [])
+    ends = [step for step in steps if step.event == "end_of_component" and step.day is not None]
+    drugs = {dose.drug for dose in known.clocks[subject].given}
+    if not ends or not (any(step.component is None for step in ends) or drugs <= {step.component for step in ends}):
+        return None
+    return max(ends, key=lambda step: step.day or 0)
+
+
+def _member(known: _Known, subject: str) -> population.Member:
+    series = (subject, INVESTIGATOR)
+    _, readings = known.read.analysed(series)
+    life = known.lives.get(subject)
+    study = [one.ground for one in known.therapy.of(subject) if one.role == "study"]
+    return population.Member(
+        subject=subject, steps=known.steps.get(subject, []), treated=subject in known.therapy.first_treatment,
+        treatment=together([known.clocks[subject].first_dose.ground, *study[:1]]),
+        measured=known.read.baselines.get(series, assessments.NO_BASELINE),
+        has_lesions=(series, "lesions") in known.read.readings, readings=readings,
+        died=life is not None and life.death is not None, doubted=known.held.of(subject),
+    )
+
+
+def _treated(known: _Known, subject: str) -> toxicity.Treated:
+    given = known.clocks[subject].given
+    fractions = known.radiotherapy.get(subject, [])
+    starts = [course.start for course in fractions if course.start is not None]
+    ends = [course.end for course in fractions if course.end is not None]
+    days = [dose.end for dose in given if dose.end is not None] + starts + ends
+    stopped = _stopped(known, subject)
+    over = stopped is not None or any(step.event in ("end_of_study", "lost_to_follow_up")
+                                      for step in known.steps.get(subject, []))
+    life = known.lives.get(subject)
+    over = over or (life is not None and life.death is not None)
+    days += [stopped.day] if stopped is not None and stopped.day is not None else []
+    return toxicity.Treated(
+        first=known.therapy.first_treatment.get(subject), last=max(days, default=None) if over else None,
+        first_fraction=min(starts, default=None), last_fraction=max(ends, default=None),
+        doubted=known.held.of(subject),
+    )
+
+
+def _exposure(known: _Known, subject: str, rows: dict[str, list[msgspec.Struct]]) -> list[Doubt]:
+    """Drugs and radiotherapy of a subject who was treated or enrolled."""
+    rows["exposure"].extend(exposure.of_drugs(subject, list(known.clocks[subject].given), known.trial.protocol))
+    if subject not in known.therapy.first_treatment:
+        return []
+    rules, some = known.trial.protocol.radiotherapy, known.radiotherapy.get(subject, [])
+    found = radiation.delivered(some, rules)
+    rows["exposure"].append(exposure.of_radiotherapy(subject, some, found, rules.alpha_beta))
+    return radiation.doubts(subject, found, rules)
+
