@@ -112,7 +112,7 @@ class Period(Element, frozen=True, kw_only=True):
 class Span(msgspec.Struct, frozen=True):
     """When something was, as one of several elements says it: the element that says so, start and end as written.
 
-    A moment starts and ends at itself; a period without an end has none.
+    A moment has a start only; so has a period without an end.
     """
 
     element: str = ""
@@ -122,8 +122,7 @@ class Span(msgspec.Struct, frozen=True):
     @property
     def dates(self) -> "tuple[PartialDate | None, PartialDate | None]":
         """Start and end as dates. Raises ValueError for text that is no date."""
-        start = date_of(self.start)
-        return start, start if self.end == self.start else date_of(self.end)
+        return date_of(self.start), date_of(self.end)
 
 
 class TimingRepeat(Element, frozen=True, kw_only=True):
@@ -145,11 +144,12 @@ def span_of(*said: "tuple[str, str | Period | Timing | None]") -> Span:
         if value is None:
             continue
         if isinstance(value, str):
-            return Span(element, value, value)
+            return Span(element, value)
         if isinstance(value, Period):
             return Span(element, value.start, value.end)
         if value.event:
-            return Span(element, min(value.event), max(value.event))
+            first, last = min(value.event), max(value.event)
+            return Span(element, first, last if last != first else None)
         if value.repeat is not None and (bounds := value.repeat.bounds_period) is not None:
             return Span(element, bounds.start, bounds.end)
     return Span()

@@ -85,7 +85,7 @@ class MedicationAdministration(DrugRecord, frozen=True, kw_only=True):
     def when(self) -> Span:
         """When the dose was given."""
         if self.effective_date_time is not None:
-            return Span("effectiveDateTime", self.effective_date_time, self.effective_date_time)
+            return Span("effectiveDateTime", self.effective_date_time)
         return span_of(
             ("effectivePeriod", self.effective_period),
             ("occurenceDateTime", self.occurence_date_time),

@@ -31,7 +31,7 @@ class MedicationDispense(DrugRecord, frozen=True, kw_only=True):
     @property
     def when(self) -> Span:
         """The day of handing over; a drug that was only prepared has no day."""
-        return Span("whenHandedOver", self.when_handed_over, None) if self.when_handed_over else Span()
+        return Span("whenHandedOver", self.when_handed_over) if self.when_handed_over else Span()
 
     @property
     def r4_status(self) -> str:

@@ -23,7 +23,7 @@ class MedicationRequest(DrugRecord, frozen=True, kw_only=True):
     @property
     def when(self) -> Span:
         """The day of the order."""
-        return Span("authoredOn", self.authored_on, None) if self.authored_on else Span()
+        return Span("authoredOn", self.authored_on) if self.authored_on else Span()
 
     @property
     def r4_status(self) -> str:

@@ -32,9 +32,9 @@ def test_statuses_in_r4_words(version: str, elements: dict[str, Any], status: st
 @pytest.mark.parametrize(
     ("version", "element", "value", "start", "end"),
     [
-        ("STU3", "performedDateTime", "2023-01", "2023-01", "2023-01"),
+        ("STU3", "performedDateTime", "2023-01", "2023-01", None),
         ("R4", "performedPeriod", {"start": "2023-01-02"}, "2023-01-02", None),
-        ("R5", "occurrenceDateTime", "2023-01-02", "2023-01-02", "2023-01-02"),
+        ("R5", "occurrenceDateTime", "2023-01-02", "2023-01-02", None),
         ("R5", "occurrencePeriod", {"start": "2023-01-02", "end": "2023-02"}, "2023-01-02", "2023-02"),
         ("R5", "occurrenceTiming", {"repeat": {"boundsPeriod": {"start": "2023-01-02"}}}, "2023-01-02", None),
     ],
