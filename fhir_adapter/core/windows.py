@@ -76,7 +76,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer: entries, damage, outcomes, and the next link as the server gave it (None: the last page).
+    """One answer: entries, damage, outcomes, and the absolute next link (None: the last page, or none to follow).
 
     `honoured` is False when the server did not, or may not have, applied the patient filter. A page with `gaps` means
     that the answer to its question is not whole, also when no page follows.

@@ -117,6 +117,8 @@ def _learns(connection: Connection, question: Question, fault: Refused) -> bool:
             connection.client.get(_address(connection, probe, frozenset(habits)))
         except Refused:
             continue
+        except Fault:
+            return False
         for habit in habits:
             connection.learn(question.type, habit)
         return bool(habits)
@@ -161,10 +163,10 @@ def _walk(connection: Connection, question: Question, start: str | None, walk: _
             return
         walk.see(page)
         gap, following = _follow(connection, page, visited, walk)
-        if gap is not None:
-            page = msgspec.structs.replace(page, gaps=(*page.gaps, gap))
-            walk.failed = True
-        yield page
+        walk.failed = walk.failed or gap is not None
+        gaps = page.gaps if gap is None else (*page.gaps, gap)
+        # A link that can be kept for later: absolute, and none where it cannot be followed.
+        yield msgspec.structs.replace(page, gaps=gaps, next=following)
         if following is None:
             return
         address = following

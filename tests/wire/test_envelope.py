@@ -260,7 +260,7 @@ def test_a_flipped_byte_loses_at_most_its_entry(data: st.DataObject) -> None:
     landed = {entry.id for entry in page.entries}
     others = {f"n{number}" for number in range(5) if number != victim}
     assert others <= landed or page.gaps or page.damages
-    assert len(landed - others) + len(page.damages) + len(page.outcomes) + len(page.gaps) >= 1
+    assert len(page.entries) + len(page.damages) + len(page.outcomes) + len(page.gaps) >= len(entries)
 
 
 @settings(max_examples=100, deadline=None)

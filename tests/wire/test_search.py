@@ -299,6 +299,24 @@ def test_a_refused_study_filter_is_left_out() -> None:
     assert (_ids(pages), _gaps(pages)) == (["r1"], [])
 
 
+def test_next_links_are_absolute_and_none_where_they_lead_nowhere() -> None:
+    """A kept link can be asked again by itself; one that loops is not kept, or each resumption would loop again."""
+    script = Script()
+    script.expect(ONE, bundle(record("Observation", "o1"), next_link="?page=2"))
+    script.expect("Observation?page=2", bundle(record("Observation", "o2"), next_link="?page=2"))
+
+    assert [page.next for page in _ask(script, _question("p1"))] == [f"{BASE}/Observation?page=2", None]
+
+
+def test_a_server_that_fails_while_we_look_for_words_leaves_a_gap() -> None:
+    """400, then nothing but 503: a Gap like any other, no exception."""
+    script = Script()
+    script.expect(ONE, outcome("invalid"), status=400)
+    script.expect("Observation?patient=p1&_count=50", *[b""] * 5, status=503)
+
+    assert _gaps(_ask(script, _question("p1"))) == ["refused"]
+
+
 def test_a_refused_list_is_asked_one_by_one() -> None:
     """A server that refuses `patient=a,b` is asked for each, and the next list is not tried again in this run."""
     script = Script()
