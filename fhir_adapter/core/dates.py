@@ -7,6 +7,7 @@ A date keeps the local calendar day as written: `2024-03-31T23:30:00+08:00` is 2
 import re
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -66,6 +67,7 @@ class PartialDate(msgspec.Struct, frozen=True, order=False):
         return first
 
 
+@lru_cache(maxsize=65_536)
 def read_date(written: str) -> PartialDate:
     """A FHIR date, dateTime or instant; a time without zone is accepted (2.6 % of real data, profiles.md §8.13).
 

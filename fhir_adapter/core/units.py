@@ -43,14 +43,18 @@ class Units:
 
         With the molar mass of the substance (g/mol) a mass per volume and an amount per volume are of one dimension.
         """
-        key = (unit.written, target, molar_mass)
-        ratio = self._ratios[key] if key in self._ratios else self._ratios.setdefault(key, self._ratio(*key))
-        if ratio is None:
-            return None
-        return (value * ratio[0] / ratio[1]).normalize() + Decimal(0)
+        ratio = self.ratio(unit, target, molar_mass)
+        return None if ratio is None else (value * ratio[0] / ratio[1]).normalize() + Decimal(0)
 
-    def _ratio(self, written: str, target: str, molar_mass: str) -> tuple[Decimal, Decimal] | None:
-        unit, goal = self._by_text[written], self._by_text.get(target)
+    def ratio(self, unit: Unit, target: str, molar_mass: str = "") -> tuple[Decimal, Decimal] | None:
+        """What a value in `unit` is multiplied by and then divided by to be in `target`; None across dimensions."""
+        key = (unit.written, target, molar_mass)
+        if key not in self._ratios:
+            self._ratios[key] = self._ratio(unit, target, molar_mass)
+        return self._ratios[key]
+
+    def _ratio(self, unit: Unit, target: str, molar_mass: str) -> tuple[Decimal, Decimal] | None:
+        goal = self._by_text.get(target)
         if goal is None:
             return None
         ratio = unit.factor / goal.factor

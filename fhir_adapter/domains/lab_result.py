@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fhir_adapter.core.dates import PartialDate
 from fhir_adapter.core.facts import Domain, Fact, column
 from fhir_adapter.domains.reading import Reading
-from fhir_adapter.domains.results import Result, comparator_of, results
+from fhir_adapter.domains.results import results
 from fhir_adapter.fhir.observation import Observation
 
 
@@ -39,27 +39,7 @@ def read(observation: Observation, reading: Reading) -> Iterator[Any]:
     the canonical value empty and raises `unit_unknown`, one per hospital, unit and test. A comparator stays beside its
     number.
     """
-    return results(observation, reading, LIST, _fact)
-
-
-def _fact(result: Result) -> LabResult:
-    found, low, high = result.amount, result.low, result.high
-    return LabResult(
-        element=result.element,
-        test=result.how.test,
-        date=result.date,
-        time=result.time,
-        status=result.status,
-        comparator=comparator_of(found),
-        value=found.value,
-        unit=result.how.unit or None,
-        value_text=found.text,
-        unit_text=found.unit_text,
-        low=None if low is None else low.value,
-        high=None if high is None else high.value,
-        low_text=None if low is None else low.text,
-        high_text=None if high is None else high.text,
-    )
+    return results(observation, reading, LIST, LabResult, limits=True)
 
 
 DOMAIN = Domain(name="lab_result", fact=LabResult, title="laboratory results", reads=("Observation",), read=read)

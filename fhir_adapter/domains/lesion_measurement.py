@@ -13,7 +13,7 @@ from fhir_adapter.core.facts import Domain, Fact, Ignored, column
 from fhir_adapter.domains.evaluators import evaluator
 from fhir_adapter.domains.moments import Moments
 from fhir_adapter.domains.observed import not_final, set_aside
-from fhir_adapter.domains.quantities import Measure, unit_doubt, written
+from fhir_adapter.domains.quantities import unit_doubt, written
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.elements import CodeableConcept, Quantity
 from fhir_adapter.fhir.observation import Component, Observation, Valued
@@ -41,7 +41,7 @@ AXES = ("longest", "short")
 MICROMETRE = "um"
 SMALLEST_UM = 2_000
 LARGEST_UM = 200_000
-_UNITS = Measure(test="tumor_size", unit=MICROMETRE)
+TEST = "tumor_size"
 _ABSENT_REASONS = {"too-small": "too_small", "absent": "absent"}
 
 
@@ -120,7 +120,7 @@ def _sized(frame: LesionMeasurement, reading: Reading, element: str, axis: str, 
 
 def _size_doubts(reading: Reading, quantity: Quantity, size: int | None, element: str) -> Iterator[Doubt]:
     if size is None:
-        yield unit_doubt(reading, quantity, _UNITS, element)
+        yield unit_doubt(reading, quantity, TEST, element)
     elif size != 0 and not SMALLEST_UM <= size <= LARGEST_UM:
         yield reading.doubt("unit_implausible", "a diameter above 200 mm or below 2 mm: cm and mm swapped?", element,
                             (written(quantity.value or Decimal(0)), quantity.code or quantity.unit or ""))

@@ -1,7 +1,5 @@
 """Dates of a record: read, or told as a Problem with the field left empty."""
 
-
-
 from fhir_adapter.core.dates import PartialDate, read_date
 from fhir_adapter.core.problems import Problem
 from fhir_adapter.domains.reading import Reading
@@ -27,9 +25,9 @@ class Moments:
             return None
 
 
-def time_of(written: str | None) -> str | None:
+def time_of(date: PartialDate | None) -> str | None:
     """The time of day with its offset, as written; None for a date alone."""
-    return None if written is None else written.partition("T")[2] or None
+    return None if date is None or len(date.written) <= 10 else date.written[11:]
 
 
 def earlier(one: PartialDate, other: PartialDate) -> PartialDate:

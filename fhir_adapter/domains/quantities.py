@@ -1,40 +1,75 @@
 """Measured amounts: as written beside the canonical unit, exactly; never a guess about a unit."""
 
 from decimal import Decimal
-
-import msgspec
+from functools import lru_cache
 
 from fhir_adapter.core.conflicts import Doubt
-from fhir_adapter.core.units import Unit
+from fhir_adapter.core.units import Units
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.elements import Quantity
 
 DIMENSIONLESS = ("1", "{INR}")
 MONOVALENT = "1"
+_EQUIVALENT = "charge/volume"
+_ZERO = Decimal(0)
+
+Ratio = tuple[Decimal, Decimal]
 
 
-class Amount(msgspec.Struct, frozen=True):
-    """A quantity as written and in the canonical unit; `value` is None when its unit leads nowhere."""
+class Conversion:
+    """How the amounts of one test become its canonical unit (mappings/terms): called with a value and its quantity.
 
-    text: str
-    unit_text: str | None
-    comparator: str | None
-    value: Decimal | None
+    A mass becomes an amount only with a molar mass; an equivalent equals a mole only for ions of one charge; a number
+    without unit is taken only for a test that has none (INR).
+    """
+
+    __slots__ = ("_ratios", "molar_mass", "test", "unit", "units", "valence")
+
+    def __init__(self, units: Units, test: str, term: tuple[str, str, str]) -> None:
+        self.units = units
+        self.test = test
+        self.unit, self.molar_mass, self.valence = term
+        self._ratios: dict[tuple[str | None, str | None], Ratio | None] = {}
+
+    def __call__(self, value: Decimal, quantity: Quantity) -> Decimal | None:
+        """The value in the canonical unit; None when nobody told us what its unit is."""
+        written = (quantity.code, quantity.unit)
+        try:
+            ratio = self._ratios[written]
+        except KeyError:
+            ratio = self._ratio(*written)
+            if len(self._ratios) < _MOST_SPELLINGS:
+                self._ratios[written] = ratio
+        return None if ratio is None else (value * ratio[0] / ratio[1]).normalize() + _ZERO
+
+    def _ratio(self, code: str | None, text: str | None) -> Ratio | None:
+        """What a value is multiplied and divided by; None for a unit that leads nowhere."""
+        if code is None and text is None:
+            return (Decimal(1), Decimal(1)) if self.unit in DIMENSIONLESS else None
+        unit = self.units.find(code, text)
+        if unit is None:
+            return None
+        if unit.dimension != _EQUIVALENT:
+            return self.units.ratio(unit, self.unit, self.molar_mass)
+        moles = self.units.find("mol/L", None)
+        in_moles = None if moles is None or self.valence != MONOVALENT else self.units.ratio(moles, self.unit)
+        if in_moles is None:
+            return None
+        return in_moles[0] * unit.factor.numerator, in_moles[1] * unit.factor.denominator
 
 
-class Measure(msgspec.Struct, frozen=True):
-    """How a test is measured (mappings/terms): canonical unit, molar mass (g/mol), valence, what its code implies."""
-
-    test: str
-    unit: str
-    molar_mass: str = ""
-    valence: str = ""
+_MOST_SPELLINGS = 1_000
 
 
-def measure(reading: Reading, concept_list: str, test: str) -> Measure:
-    """How a test of a concept list is measured; without a canonical unit nothing is converted."""
+def conversion(reading: Reading, concept_list: str, test: str) -> Conversion:
+    """The conversion of one test of a concept list."""
     term = reading.concepts.term(concept_list, test)
-    return Measure(test, term.get("unit", ""), term.get("molar_mass", ""), term.get("valence", ""))
+    return _conversion(reading.units, test, (term.get("unit", ""), term.get("molar_mass", ""), term.get("valence", "")))
+
+
+@lru_cache(maxsize=1024)
+def _conversion(units: Units, test: str, term: tuple[str, str, str]) -> Conversion:
+    return Conversion(units, test, term)
 
 
 def written(value: Decimal) -> str:
@@ -43,43 +78,8 @@ def written(value: Decimal) -> str:
     return format(value, "f") if "E" in text else text
 
 
-def convert(reading: Reading, value: Decimal, quantity: Quantity, how: Measure) -> Decimal | None:
-    """A value in the canonical unit of its test; None when nobody told us what the unit is.
-
-    mEq/L equals mmol/L only for ions of one charge; a mass becomes an amount only with a molar mass.
-    """
-    if quantity.code is None and quantity.unit is None:
-        return _canonical(value) if how.unit in DIMENSIONLESS else None
-    unit = reading.units.find(quantity.code, quantity.unit)
-    if unit is None:
-        return None
-    if unit.dimension == "charge/volume":
-        if how.valence != MONOVALENT:
-            return None
-        value, unit = value * unit.factor.numerator / unit.factor.denominator, _moles(reading, unit)
-    return reading.units.convert(value, unit, how.unit, how.molar_mass)
-
-
-def amount(reading: Reading, quantity: Quantity, how: Measure) -> Amount | None:
-    """A quantity as written and canonical; None when it has no value."""
-    if quantity.value is None:
-        return None
-    return Amount(written(quantity.value), quantity.code or quantity.unit, quantity.comparator,
-                  convert(reading, quantity.value, quantity, how))
-
-
-def unit_doubt(reading: Reading, quantity: Quantity, how: Measure, element: str) -> Doubt:
+def unit_doubt(reading: Reading, quantity: Quantity, test: str, element: str) -> Doubt:
     """The Doubt about a unit that nobody can convert: one per hospital, unit and test, not per record."""
     unit = quantity.code or quantity.unit or ""
     return Doubt(kind="unit_unknown", message="nobody has said yet how to convert this unit for this test",
-                 origin=reading.origin.at(element), scope=(reading.hospital.id, unit, how.test),
-                 values=(unit, how.test))
-
-
-def _moles(reading: Reading, unit: Unit) -> Unit:
-    """mol/L, which an equivalent of a monovalent ion is."""
-    return reading.units.find("mol/L", None) or unit
-
-
-def _canonical(value: Decimal) -> Decimal:
-    return value.normalize() + Decimal(0)
+                 origin=reading.origin.at(element), scope=(reading.hospital.id, unit, test), values=(unit, test))

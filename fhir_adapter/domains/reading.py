@@ -63,6 +63,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     records: Records
     carried: Callable[[str], tuple[str, ...]] = lambda name: ()
     records_of: Callable[[str], Records] = _no_other_hospital
+    met: dict[int, dict[str, Match]] = msgspec.field(default_factory=dict)
+    """Meanings of this resource's own elements, by their identity; a Reading does not outlive its resource."""
     notes: dict[str, Any] = msgspec.field(default_factory=dict)
     """What one domain found out about this resource and another need not find out again (`once`)."""
 
@@ -82,8 +84,14 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         return self.concepts.find(concept_list, self.hospital.id, concept.codes, concept.text)
 
     def meanings(self, concept: CodeableConcept) -> dict[str, Match]:
-        """What a CodeableConcept means in every list that knows it; the quickest way to say "not mine"."""
-        return self.concepts.meanings(self.hospital.id, concept)
+        """What a CodeableConcept means in every list that knows it; the quickest way to say "not mine".
+
+        Every domain of a type asks for the same element of the same resource: it is looked up once.
+        """
+        found = self.met.get(id(concept))
+        if found is None:
+            found = self.met[id(concept)] = self.concepts.meanings(self.hospital.id, concept)
+        return found
 
     def code_doubt(self, match: Match, element: str, *, holds: bool = True) -> Doubt:
         """The Doubt about a code that leads to no concept: one per code and hospital, not per record."""

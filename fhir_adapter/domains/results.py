@@ -1,90 +1,85 @@
-"""Numeric results, as laboratory results and vital signs share them: one value, or one per component."""
+"""Numeric results, as laboratory results and vital signs share them: one value, or one per component.
+
+This is the hot path: most records of a hospital are laboratory results.
+"""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from fhir_adapter.core.concepts import Match
-from fhir_adapter.core.conflicts import Doubt
-from fhir_adapter.core.dates import PartialDate
 from fhir_adapter.core.facts import Fact, Ignored
 from fhir_adapter.domains.moments import Moments, time_of
 from fhir_adapter.domains.observed import set_aside
-from fhir_adapter.domains.quantities import Amount, Measure, amount, measure, unit_doubt
+from fhir_adapter.domains.quantities import Conversion, conversion, unit_doubt, written
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.elements import Quantity
-from fhir_adapter.fhir.observation import Component, Observation, Valued, forms_of_value
+from fhir_adapter.fhir.observation import Observation, ReferenceRange, Valued, forms_of_value
 
 COMPARATORS = frozenset(("<", "<=", ">=", ">", "ad"))
 
 
-class Result(msgspec.Struct, frozen=True):
-    """One numeric result: what was measured, when, the amount, and the record's own normal range."""
-
-    element: str
-    how: Measure
-    status: str
-    date: PartialDate | None
-    time: str | None
-    amount: Amount
-    low: Amount | None = None
-    high: Amount | None = None
-
-
 def results(
-    observation: Observation, reading: Reading, concept_list: str, fact_of: Callable[[Result], Fact]
+    observation: Observation, reading: Reading, concept_list: str, fact: Callable[..., Fact], *, limits: bool
 ) -> Iterator[Any]:
-    """The facts of one Observation of a list of tests; nothing when neither its code nor a component is in the list."""
+    """The facts of one Observation of a list of tests; nothing when neither its code nor a component is in the list.
+
+    `fact` is made with the columns that laboratory results and vital signs share, and with the record's own normal
+    range when `limits` is set.
+    """
     match = reading.meanings(observation.code).get(concept_list)
-    if match is None and not observation.component:
+    if observation.component:
+        parts = _parts(observation, reading, concept_list, match)
+        return _results(observation, reading, concept_list, parts, (fact, limits)) if parts else iter(())
+    if match is None:
         return iter(())
-    return _results(observation, reading, concept_list, match, fact_of)
+    return _results(observation, reading, concept_list, [("", observation, match)], (fact, limits))
 
 
-def _results(
-    observation: Observation, reading: Reading, concept_list: str, match: Match | None,
-    fact_of: Callable[[Result], Fact],
-) -> Iterator[Any]:
+def _parts(
+    observation: Observation, reading: Reading, concept_list: str, match: Match | None
+) -> list[tuple[str, Valued, Match]]:
     parts: list[tuple[str, Valued, Match]] = [
         (f"component[{index}].", part, found)
         for index, part in enumerate(observation.component)
         if (found := reading.meanings(part.code).get(concept_list)) is not None
     ]
-    if match is None and not parts:
-        return
     if match is not None and (not parts or forms_of_value(observation)):
         parts.insert(0, ("", observation, match))
-    moments = Moments(reading)
-    when = observation.when
+    return parts
+
+
+def _results(
+    observation: Observation, reading: Reading, concept_list: str, parts: list[tuple[str, Valued, Match]],
+    how: tuple[Callable[..., Fact], bool],
+) -> Iterator[Any]:
+    fact, limits = how
+    moments, when = Moments(reading), observation.when
     date = moments.read(when.start, when.element)
+    time = time_of(date)
     yield from moments.problems
-    for prefix, part, found in parts:
-        aside = set_aside(reading, observation, found, f"{prefix}code")
+    for prefix, part, match in parts:
+        aside = set_aside(reading, observation, match, f"{prefix}code")
+        quantity = part.value_quantity
+        if quantity is None and part.value_integer is not None:
+            quantity = Quantity(value=Decimal(part.value_integer))
         if aside is not None:
             yield aside
             continue
-        result = _result(observation, reading, prefix, part, measure(reading, concept_list, found.concept))
-        if isinstance(result, Ignored):
-            yield result
+        if quantity is None or quantity.value is None:
+            yield Ignored(_why_no_number(part))
             continue
-        result = msgspec.structs.replace(result, date=date, time=time_of(when.start))
-        yield fact_of(result)
-        yield from _doubts(reading, part, result)
-
-
-def _result(
-    observation: Observation, reading: Reading, prefix: str, part: Valued, how: Measure
-) -> Result | Ignored:
-    quantity = part.value_quantity
-    if quantity is None and part.value_integer is not None:
-        quantity = Quantity(value=Decimal(part.value_integer))
-    found = amount(reading, quantity, how) if quantity is not None else None
-    if found is None or quantity is None:
-        return Ignored(_why_no_number(part))
-    low, high = _limits(reading, part, quantity, how)
-    return Result(f"{prefix}value", how, observation.status, None, None, found, low, high)
+        convert = conversion(reading, concept_list, match.concept)
+        value = convert(quantity.value, quantity)
+        element = f"{prefix}value"
+        yield fact(
+            element=element, test=match.concept, date=date, time=time, status=observation.status, value=value,
+            comparator=quantity.comparator if quantity.comparator in COMPARATORS else None, unit=convert.unit or None,
+            value_text=written(quantity.value), unit_text=quantity.code or quantity.unit,
+            **(_limits(part.reference_range, quantity, convert) if limits and part.reference_range else _NO_LIMITS),
+        )
+        if value is None:
+            yield unit_doubt(reading, quantity, match.concept, element)
 
 
 def _why_no_number(part: Valued) -> str:
@@ -95,33 +90,21 @@ def _why_no_number(part: Valued) -> str:
     return "result_is_no_number" if forms_of_value(part) else "no_value"
 
 
-def _limits(
-    reading: Reading, part: Observation | Component, quantity: Quantity, how: Measure
-) -> tuple[Amount | None, Amount | None]:
+_NO_LIMITS: dict[str, Any] = {}
+
+
+def _limits(ranges: tuple[ReferenceRange, ...], quantity: Quantity, convert: Conversion) -> dict[str, Any]:
     """Lower and upper limit of the record's normal range; a limit without unit is in the unit of the value."""
-    for limits in part.reference_range:
-        if limits.is_normal:
-            low, high = (_limit(reading, limit, quantity, how) for limit in (limits.low, limits.high))
-            return low, high
-    return None, None
+    for normal in ranges:
+        if normal.is_normal:
+            low, low_text = _limit(normal.low, quantity, convert)
+            high, high_text = _limit(normal.high, quantity, convert)
+            return {"low": low, "low_text": low_text, "high": high, "high_text": high_text}
+    return _NO_LIMITS
 
 
-def _limit(reading: Reading, limit: Quantity | None, quantity: Quantity, how: Measure) -> Amount | None:
+def _limit(limit: Quantity | None, quantity: Quantity, convert: Conversion) -> tuple[Decimal | None, str | None]:
     if limit is None or limit.value is None:
-        return None
-    if limit.unit is None and limit.code is None:
-        limit = Quantity(value=limit.value, unit=quantity.unit, code=quantity.code)
-    return amount(reading, limit, how)
-
-
-def _doubts(reading: Reading, part: Valued, result: Result) -> Iterator[Doubt]:
-    if result.amount.value is None:
-        quantity = part.value_quantity or Quantity()
-        yield unit_doubt(reading, quantity, result.how, result.element)
-
-
-def comparator_of(found: Amount) -> str | None:
-    """The comparator as written, if it is one that FHIR knows."""
-    return found.comparator if found.comparator in COMPARATORS else None
-
-
+        return None, None
+    of_unit = quantity if limit.unit is None and limit.code is None else limit
+    return convert(limit.value, of_unit), written(limit.value)

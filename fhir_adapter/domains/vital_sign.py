@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fhir_adapter.core.dates import PartialDate
 from fhir_adapter.core.facts import Domain, Fact, column
 from fhir_adapter.domains.reading import Reading
-from fhir_adapter.domains.results import Result, comparator_of, results
+from fhir_adapter.domains.results import results
 from fhir_adapter.fhir.observation import Observation
 
 
@@ -30,23 +30,7 @@ LIST = "vital_sign"
 
 def read(observation: Observation, reading: Reading) -> Iterator[Any]:
     """Vital signs; a blood pressure panel (LOINC 85354-9) is read by its components, never counted itself."""
-    return results(observation, reading, LIST, _fact)
-
-
-def _fact(result: Result) -> VitalSign:
-    found = result.amount
-    return VitalSign(
-        element=result.element,
-        test=result.how.test,
-        date=result.date,
-        time=result.time,
-        status=result.status,
-        comparator=comparator_of(found),
-        value=found.value,
-        unit=result.how.unit or None,
-        value_text=found.text,
-        unit_text=found.unit_text,
-    )
+    return results(observation, reading, LIST, VitalSign, limits=False)
 
 
 DOMAIN = Domain(name="vital_sign", fact=VitalSign, title="vital signs", reads=("Observation",), read=read)

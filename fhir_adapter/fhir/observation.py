@@ -58,7 +58,9 @@ class ReferenceRange(Element, frozen=True, kw_only=True):
     @property
     def is_normal(self) -> bool:
         """Whether it is the normal range; a range without type is (the element's own definition)."""
-        return self.type is None or any(c.code in ("normal", "") for c in self.type.coding) or not self.type.coding
+        if self.type is None or not self.type.coding:
+            return True
+        return any(coding.code in ("normal", "") for coding in self.type.coding)
 
 
 class Component(Element, frozen=True, kw_only=True):
