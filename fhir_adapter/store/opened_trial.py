@@ -97,11 +97,13 @@ def written(kind: str, value: Any, *, decimals_as_text: bool) -> Any:
     """A value as its column takes it; NaN and other marks of absence become NULL."""
     if isinstance(value, tuple | list | Mapping):
         return as_json(value)
-    if value is None or value != value or type(value).__name__ in ("NAType", "NaTType"):
+    if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
         return None
     if kind == "bool":
         return bool(value)
     if kind == "int":
+        if int(value) != value:
+            raise ValueError("a column of whole numbers was given a fraction")
         return int(value)
     if kind == "decimal":
         exact = value if isinstance(value, Decimal) else Decimal(str(value))
