@@ -43,6 +43,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     """One clinical domain: its table name, its fact, the resources it reads and how.
 
     `read(resource, reading)` yields Facts, Problems, Doubts or Ignored; nothing at all means "not mine".
+    `lists` names the concept lists of which a record's own code must be in one (records with components are read
+    anyway); empty: every record of those types is read. It saves asking, it does not decide.
     `same` names the columns that make two facts tell of the same thing; `agree` those that must then be equal.
     """
 
@@ -53,3 +55,4 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[Any, Any], Iterator[Any]]
     same: tuple[str, ...] = ()
     agree: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()

@@ -42,4 +42,6 @@ def read(observation: Observation, reading: Reading) -> Iterator[Any]:
     return results(observation, reading, LIST, LabResult, limits=True)
 
 
-DOMAIN = Domain(name="lab_result", fact=LabResult, title="laboratory results", reads=("Observation",), read=read)
+DOMAIN = Domain(
+    name="lab_result", fact=LabResult, title="laboratory results", reads=("Observation",), read=read, lists=(LIST,)
+)

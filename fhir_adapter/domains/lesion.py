@@ -147,4 +147,5 @@ def _site_of(cells: Cells) -> str | None:
 DOMAIN = Domain(
     name="lesion", fact=Lesion, title="lesions and their roles",
     reads=("BodyStructure", "BodySite", "Observation", "Sheet"), read=read, same=("lesion",), agree=("role",),
+    lists=("lesion_measurement",),
 )

@@ -181,4 +181,5 @@ def method_of(observation: Observation, reading: Reading) -> str | None:
 DOMAIN = Domain(
     name="lesion_measurement", fact=LesionMeasurement, title="sizes of lesions", reads=("Observation",), read=read,
     same=("lesion", "date", "fragment", "evaluator", "axis"), agree=("size_um", "state"),
+    lists=(LIST,),
 )

@@ -78,9 +78,25 @@ def _domains(resource_type: str) -> tuple[Domain, ...]:
     return tuple(domain for domain in ALL if resource_type in domain.reads)
 
 
+@cache
+def _claiming(resource_type: str, lists: tuple[str, ...]) -> tuple[Domain, ...]:
+    """The domains that read a type whose code is in these lists."""
+    return tuple(d for d in _domains(resource_type) if not d.lists or not set(d.lists).isdisjoint(lists))
+
+
+def _asked(resource: Any, reading: Reading, domains: tuple[Domain, ...]) -> tuple[Domain, ...]:
+    """Of the domains that read a type those whose lists know the record's code; all when it has components."""
+    code = resource.code
+    if code is None or getattr(resource, "component", None):
+        return domains
+    return _claiming(resource.resource_type, tuple(reading.meanings(code)))
+
+
 def _settled(resource: Any, reading: Reading, domains: tuple[Domain, ...]) -> Mapped:
     facts: list[tuple[str, Fact]] = []
     others: list[Any] = []
+    if resource.resource_type in CODE_LISTS:
+        domains = _asked(resource, reading, domains)
     for domain in domains:
         before = len(facts)
         try:

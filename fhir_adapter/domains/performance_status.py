@@ -73,4 +73,5 @@ def _number(observation: Observation) -> Decimal | None:
 DOMAIN = Domain(
     name="performance_status", fact=PerformanceStatus, title="performance status", reads=("Observation",), read=read,
     same=("scale", "date"), agree=("score",),
+    lists=(LIST,),
 )

@@ -41,4 +41,5 @@ def read(resource: Resource, reading: Reading) -> Iterator[Any]:
 DOMAIN = Domain(
     name="procedure", fact=Procedure, title="Procedures that are no radiotherapy", reads=("Procedure",), read=read,
     same=("concept", "start_date"),
+    lists=("procedure",),
 )

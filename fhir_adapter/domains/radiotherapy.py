@@ -119,4 +119,5 @@ def _concept(name: str, said: CodeableConcept | None, reading: Reading) -> str |
 DOMAIN = Domain(
     name="radiotherapy", fact=Radiotherapy, title="Delivered radiotherapy", reads=("Procedure",), read=read,
     same=("level", "start_date", "site"), agree=("end_date", "sessions"),
+    lists=("radiotherapy",),
 )

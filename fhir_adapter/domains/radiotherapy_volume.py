@@ -105,4 +105,5 @@ def _wrong(dose: DeliveredDose, reading: Reading) -> Iterator[Any]:
 DOMAIN = Domain(
     name="radiotherapy_volume", fact=RadiotherapyVolume, title="Physical dose per irradiated volume",
     reads=("Procedure",), read=read, same=("volume",), agree=("dose_cgy", "fractions"),
+    lists=("radiotherapy",),
 )

@@ -63,8 +63,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     records: Records
     carried: Callable[[str], tuple[str, ...]] = lambda name: ()
     records_of: Callable[[str], Records] = _no_other_hospital
-    met: dict[int, dict[str, Match]] = msgspec.field(default_factory=dict)
-    """Meanings of this resource's own elements, by their identity; a Reading does not outlive its resource."""
+    met: dict[int, tuple[CodeableConcept, dict[str, Match]]] = msgspec.field(default_factory=dict)
+    """Meanings of this resource's own elements, by their identity (kept beside them, so that none is taken twice)."""
     notes: dict[str, Any] = msgspec.field(default_factory=dict)
     """What one domain found out about this resource and another need not find out again (`once`)."""
 
@@ -90,8 +90,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         """
         found = self.met.get(id(concept))
         if found is None:
-            found = self.met[id(concept)] = self.concepts.meanings(self.hospital.id, concept)
-        return found
+            found = self.met[id(concept)] = concept, self.concepts.meanings(self.hospital.id, concept)
+        return found[1]
 
     def code_doubt(self, match: Match, element: str, *, holds: bool = True) -> Doubt:
         """The Doubt about a code that leads to no concept: one per code and hospital, not per record."""

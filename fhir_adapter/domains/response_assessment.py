@@ -133,4 +133,5 @@ DOMAIN = Domain(
     name="response_assessment", fact=ResponseAssessment, title="responses as readers stated them",
     reads=("Observation", "Sheet"), read=read, same=("category", "date", "evaluator", "lesion", "criteria"),
     agree=("value",),
+    lists=(LIST,),
 )

@@ -81,4 +81,5 @@ def is_baseline(visit: str | None) -> bool:
 DOMAIN = Domain(
     name="tumor_assessment", fact=TumorAssessment, title="tumour assessments", reads=("Observation", "DiagnosticReport"),
     read=read,
+    lists=(LIST,),
 )

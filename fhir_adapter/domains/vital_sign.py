@@ -33,4 +33,6 @@ def read(observation: Observation, reading: Reading) -> Iterator[Any]:
     return results(observation, reading, LIST, VitalSign, limits=False)
 
 
-DOMAIN = Domain(name="vital_sign", fact=VitalSign, title="vital signs", reads=("Observation",), read=read)
+DOMAIN = Domain(
+    name="vital_sign", fact=VitalSign, title="vital signs", reads=("Observation",), read=read, lists=(LIST,)
+)

@@ -17,7 +17,7 @@ class Refusal(ValueError):
         self.code = code
 
 
-class Element(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Element(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
     """The base of every structure here: FHIR names in JSON, Python names in code."""
 
 
