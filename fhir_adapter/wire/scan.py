@@ -14,7 +14,7 @@ _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{}]', re.DOTALL)
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 _BARE = re.compile(rb'[^\s,\[\]{}":]*+')
-_NEXT_ENTRY = re.compile(rb'\}\s*+,\s*+(\{\s*+"(?:fullUrl|resource|link|search|request|response)"\s*+:)')
+_NEXT_ENTRY = re.compile(rb',\s*+(\{\s*+"(?:fullUrl|resource|link|search|request|response)"\s*+:)')
 _OPEN = {ord("["): ord("]"), ord("{"): ord("}")}
 
 
@@ -83,23 +83,28 @@ def value_end(data: bytes, start: int) -> int:
 
 
 class Cut(msgspec.Struct):
-    """An object cut apart: its members by key, the elements of its `entry` array, and whether it closed."""
+    """An object cut apart: its members by key, the elements of its `entry` array, whether and where it closed."""
 
     members: dict[str, Piece]
     elements: list[Piece]
     complete: bool = True
+    end: int = 0
 
 
 def cut(data: bytes, start: int = 0) -> Cut:
     """Cuts the object at `start` into its members, and every `entry` array in it into its elements.
 
-    Never raises: what cannot be followed ends the walk with `complete` False.
+    Never raises: what cannot be followed, or stands behind the object's end, ends the walk with `complete` False, and
+    what looks like Bundle entries behind that place is added to the elements.
     """
     found = Cut({}, [])
     try:
         _walk(data, start, found)
+        found.complete = _skip(data, found.end) == len(data)
     except Broken:
         found.complete = False
+    if not found.complete and (found.elements or found.members):
+        _gather(data, found.end, found.elements)
     return found
 
 
@@ -118,11 +123,28 @@ def _walk(data: bytes, start: int, found: Cut) -> None:
         key = data[position + 1 : key_end - 1].decode("utf-8", "replace")
         begin = _skip(data, colon + 1)
         if key == "entry" and data[begin : begin + 1] == b"[":
+            found.end = len(data)
             end = _elements(data, begin, found.elements)
         else:
             end = value_end(data, begin)
             found.members[key] = Piece(begin, end)
+        found.end = end
         position = _after_comma(data, end, b"}")
+    found.end = position + 1
+
+
+def _gather(data: bytes, position: int, pieces: list[Piece]) -> None:
+    patience = 4 * len(data) + 100_000
+    following = _NEXT_ENTRY.search(data, position)
+    while following is not None and patience > 0:
+        start = following.start(1)
+        try:
+            end = value_end(data, start)
+            pieces.append(Piece(start, end))
+        except Broken as broken:
+            patience -= max(0, broken.position - start)
+            end = start + 1
+        following = _NEXT_ENTRY.search(data, end - 1)
 
 
 def _elements(data: bytes, start: int, pieces: list[Piece]) -> int:
@@ -144,7 +166,7 @@ def _elements(data: bytes, start: int, pieces: list[Piece]) -> int:
                 if position < len(data):
                     pieces.append(Piece(position, len(data), balanced=False))
                 raise
-            pieces.append(Piece(position, following.start() + 1, balanced=False))
+            pieces.append(Piece(position, following.start(), balanced=False))
             position = following.start(1)
             continue
         pieces.append(Piece(position, end))
@@ -160,7 +182,7 @@ def split_again(data: bytes, piece: Piece) -> list[Piece]:
     pieces = []
     start = piece.start
     for following in _NEXT_ENTRY.finditer(data, piece.start, piece.end):
-        pieces.append(Piece(start, following.start() + 1, balanced=False))
+        pieces.append(Piece(start, following.start(), balanced=False))
         start = following.start(1)
     return [*pieces, Piece(start, piece.end, piece.balanced)] if pieces else [piece]
 

@@ -102,6 +102,7 @@ BAD = {
     "no UTF-8 in the id": b'{"resource":{"resourceType":"Observation","id":"\xff"}}',
     "missing bracket": b'{"resource":{"resourceType":"Observation","id":"x","a":[1,2}}',
     "missing brace": b'{"resource":{"resourceType":"Observation","id":"x","a":{"b":1}',
+    "cut off after a bracket": b'{"resource":{"resourceType":"Observation","id":"x","a":[{"b":[1,2]',
     "a quote too many": b'{"resource":{"resourceType":"Observation","id":"x","a":"b""}}',
     "empty entry": b"{}",
     "null entry": b"null",
@@ -151,6 +152,14 @@ def test_a_truncated_page_keeps_what_is_whole(end: int) -> None:
     page = _open(_page(*GOOD)[:end])
 
     assert page.entries[0].id == "good1"
+    assert "truncated" in [gap.code for gap in page.gaps]
+
+
+def test_brackets_that_close_too_early_hide_nothing() -> None:
+    """What stands behind the end of a Bundle that closed too early still lands, and the page is not trusted."""
+    page = _open(_page(GOOD[0], b"]}[", GOOD[1]))
+
+    assert [entry.id for entry in page.entries] == ["good1", "good2"]
     assert "truncated" in [gap.code for gap in page.gaps]
 
 
