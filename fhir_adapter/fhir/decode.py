@@ -19,6 +19,9 @@ MAX_TEXT = 1_000_000
 MAX_DEPTH = 200
 """How deep objects and lists may stand in each other."""
 
+SMALL = 4096
+"""Bytes up to which a record may be nested as it likes: it cannot cost anything."""
+
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
@@ -45,7 +48,11 @@ class _Reader:
         self.foreign = foreign
         self.foreign_values = _getter(foreign)
         self.absent = tuple(_default(names[name]) for name in foreign)
-        self.choices = tuple((_getter(group), len(group) - 1, group) for group in struct.CHOICES)
+        self.choices = struct.CHOICES
+        # One look at all that is rare: foreign elements, and every form of a value[x] but its most frequent one.
+        rare = foreign + tuple(name for group in struct.CHOICES for name in group[1:] if name not in foreign)
+        self.rare_values = _getter(rare)
+        self.no_rare = tuple(_default(names[name]) for name in rare)
         self.encoded = {name: field.encode_name for name, field in names.items()}
 
     def read(self, body: bytes) -> Any:
@@ -55,13 +62,16 @@ class _Reader:
             raise Unreadable("wrong_shape", "resourceType", "another resource type than its head said")
         if resource.modifier_extension:
             _check_modifiers(resource)
-        if self.foreign and self.foreign_values(resource) != self.absent:
-            raise self._contradiction(resource)
-        for values, most_absent, group in self.choices:
-            given = values(resource)
-            if given.count(None) < most_absent:
-                raise self._several(resource, group)
+        if self.rare_values(resource) != self.no_rare:
+            self._check_rare(resource)
         return resource
+
+    def _check_rare(self, resource: Any) -> None:
+        if self.foreign_values(resource) != self.absent:
+            raise self._contradiction(resource)
+        for group in self.choices:
+            if sum(getattr(resource, name) is not None for name in group) > 1:
+                raise self._several(resource, group)
 
     def _contradiction(self, resource: Any) -> Unreadable:
         found = next(
@@ -84,7 +94,7 @@ def decode(resource_type: str, body: bytes, version: str) -> Any:
     a code outside its required list, two of one value[x], elements of another version, an unknown modifierExtension,
     texts with NUL or beyond 1 MB. Unknown elements are legal. KeyError for a type that nobody reads (`TYPES`).
     """
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
+    if len(body) > SMALL and body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
         raise Unreadable("malformed_json", "", f"nested deeper than {MAX_DEPTH}")
     reader = _reader(resource_type, "R4" if version == "R4B" else version)
     try:
@@ -97,7 +107,7 @@ def decode(resource_type: str, body: bytes, version: str) -> Any:
         raise Unreadable("bad_text", "", "a text is not UTF-8") from None
     except ArithmeticError:
         raise Unreadable("bad_number", "", "a number is beyond 10^20") from None
-    if len(body) > MAX_TEXT or b"\\u0000" in body:
+    if len(body) > MAX_TEXT or (b"\\" in body and b"\\u0000" in body):
         _check_texts(resource)
     return resource
 
