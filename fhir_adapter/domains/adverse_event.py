@@ -18,25 +18,50 @@ from fhir_adapter.fhir.elements import CodeableConcept, Coding
 class AdverseEvent(Fact, frozen=True, kw_only=True):
     """One adverse event record: term, grade, onset, end, outcome."""
 
-    term: Annotated[str | None, column("CTCAE term, if the code leads to one", source="event, R5 code, STU3 type")] = None
+    term: Annotated[str | None, column("CTCAE term, if the code leads to one", source="event, R5 code, STU3 type")] = (
+        None
+    )
     term_text: Annotated[str | None, column("the term as reported", source="event.text, coding.display")] = None
     term_code: Annotated[str | None, column("MedDRA LLT code of the term")] = None
     soc: Annotated[str | None, column("system organ class of the CTCAE term", source="mappings/ctcae")] = None
     ctcae: Annotated[str | None, column("CTCAE version of the grade, if stated; else that of the trial")] = None
-    grade: Annotated[int | None, column("CTCAE grade 1 to 5; never from severity", source="ae-grade, ctcae-grade, MII severity, text")] = None
-    severity: Annotated[str | None, column("severity word as reported, not a grade", codes=("mild", "moderate", "severe"), source="severity")] = None
+    grade: Annotated[
+        int | None,
+        column("CTCAE grade 1 to 5; never from severity", source="ae-grade, ctcae-grade, MII severity, text"),
+    ] = None
+    severity: Annotated[
+        str | None,
+        column("severity word as reported, not a grade", codes=("mild", "moderate", "severe"), source="severity"),
+    ] = None
     onset: Annotated[PartialDate | None, column("onset", source="occurrence[x], date, detected")] = None
     end_date: Annotated[PartialDate | None, column("end", source="occurrencePeriod.end, resolve-date")] = None
-    not_after: Annotated[PartialDate | None, column("latest possible onset, when only the recording date is known", source="recordedDate")] = None
+    not_after: Annotated[
+        PartialDate | None,
+        column("latest possible onset, when only the recording date is known", source="recordedDate"),
+    ] = None
     serious: Annotated[bool | None, column("whether it is serious", source="seriousness, seriousness-criteria")] = None
-    outcome: Annotated[str | None, column("outcome", codes=("resolved", "recovering", "ongoing", "resolved_with_sequelae", "fatal", "unknown"), source="outcome")] = None
+    outcome: Annotated[
+        str | None,
+        column(
+            "outcome",
+            codes=("resolved", "recovering", "ongoing", "resolved_with_sequelae", "fatal", "unknown"),
+            source="outcome",
+        ),
+    ] = None
 
 
 class AeCausality(Fact, frozen=True, kw_only=True):
     """Whether one treatment component caused the event, as the reporter judged."""
 
     component: Annotated[str, column("drug concept, or `radiotherapy`", source="suspectEntity.instance")]
-    relatedness: Annotated[str, column("as reported, in one list", codes=("related", "possibly", "probably", "unlikely", "not_related", "unknown"), source="causality")]
+    relatedness: Annotated[
+        str,
+        column(
+            "as reported, in one list",
+            codes=("related", "possibly", "probably", "unlikely", "not_related", "unknown"),
+            source="causality",
+        ),
+    ]
     related: Annotated[bool | None, column("possible or stronger counts as related; None when not recorded")] = None
 
 
@@ -44,13 +69,27 @@ class AeAction(Fact, frozen=True, kw_only=True):
     """What was done with one treatment component because of the event."""
 
     component: Annotated[str, column("drug concept, or `radiotherapy`")]
-    action: Annotated[str, column("action taken", codes=("none", "reduced", "interrupted", "withdrawn", "increased", "rate_reduced"), source="mitigating-action")]
+    action: Annotated[
+        str,
+        column(
+            "action taken",
+            codes=("none", "reduced", "interrupted", "withdrawn", "increased", "rate_reduced"),
+            source="mitigating-action",
+        ),
+    ]
 
 
 class AeSeriousness(Fact, frozen=True, kw_only=True):
     """A criterion that makes the event serious."""
 
-    criterion: Annotated[str, column("criterion", codes=("death", "life_threatening", "hospitalisation", "disability", "congenital", "intervention", "other"), source="seriousness-criteria")]
+    criterion: Annotated[
+        str,
+        column(
+            "criterion",
+            codes=("death", "life_threatening", "hospitalisation", "disability", "congenital", "intervention", "other"),
+            source="seriousness-criteria",
+        ),
+    ]
 
 
 MEDDRA = "https://www.meddra.org"
@@ -82,8 +121,16 @@ def read(event: fhir.AdverseEvent, reading: Reading) -> Iterator[Any]:
     term, doubt = _term(event, reading)
     outcome, outcome_doubt = _outcome(event, reading)
     yield AdverseEvent(
-        element="", **term, ctcae=_version(grades, reading), grade=_worst(grades), severity=_severity(event),
-        onset=onset, end_date=end, not_after=not_after, serious=_serious(event), outcome=outcome,
+        element="",
+        **term,
+        ctcae=_version(grades, reading),
+        grade=_worst(grades),
+        severity=_severity(event),
+        onset=onset,
+        end_date=end,
+        not_after=not_after,
+        serious=_serious(event),
+        outcome=outcome,
     )
     yield from moments.problems
     yield from (found for found in (doubt, outcome_doubt) if found is not None)
@@ -125,8 +172,9 @@ def _onset(
     first = stated[0][1]
     for element, other in stated[1:]:
         if contradict(first, other):
-            doubt = reading.doubt("onset_dates_differ", "the record states two different days of onset", element,
-                                  (first.text, other.text))
+            doubt = reading.doubt(
+                "onset_dates_differ", "the record states two different days of onset", element, (first.text, other.text)
+            )
             return earlier(first, other), (doubt,)
     return max((date for _, date in stated), key=lambda date: len(date.text)), ()
 
@@ -142,8 +190,12 @@ def _version(grades: tuple[Grade, ...], reading: Reading) -> str | None:
 
 def _grade_doubts(grades: tuple[Grade, ...], reading: Reading) -> Iterator[Doubt]:
     if len({grade.number for grade in grades}) > 1:
-        yield reading.doubt("grades_disagree", "the record states different grades", grades[0].element,
-                            tuple(f"{grade.element}: {grade.number}" for grade in grades))
+        yield reading.doubt(
+            "grades_disagree",
+            "the record states different grades",
+            grades[0].element,
+            tuple(f"{grade.element}: {grade.number}" for grade in grades),
+        )
 
 
 def _severity(event: fhir.AdverseEvent) -> str | None:
@@ -183,8 +235,13 @@ def read_causality(event: fhir.AdverseEvent, reading: Reading) -> Iterator[Any]:
         for index, judgement in enumerate(suspect.judgements):
             match = _without_case(reading, "ae_relatedness", judgement)
             if match.found == "mapped":
-                yield AeCausality(element=suspect.element, index=index, component=name, relatedness=match.concept,
-                                  related=_RELATED.get(match.concept))
+                yield AeCausality(
+                    element=suspect.element,
+                    index=index,
+                    component=name,
+                    relatedness=match.concept,
+                    related=_RELATED.get(match.concept),
+                )
                 continue
             yield AeCausality(element=suspect.element, index=index, component=name, relatedness=UNKNOWN)
             if match.found != "unmatched":
@@ -240,11 +297,24 @@ def read_seriousness(event: fhir.AdverseEvent, reading: Reading) -> Iterator[Any
 
 _READS = ("AdverseEvent",)
 DOMAINS = (
-    Domain(name="adverse_event", fact=AdverseEvent, title="adverse events", reads=_READS, read=read,
-           same=("term", "onset"), agree=()),
-    Domain(name="ae_causality", fact=AeCausality, title="causality of adverse events", reads=_READS,
-           read=read_causality),
+    Domain(
+        name="adverse_event",
+        fact=AdverseEvent,
+        title="adverse events",
+        reads=_READS,
+        read=read,
+        same=("term", "onset"),
+        agree=(),
+    ),
+    Domain(
+        name="ae_causality", fact=AeCausality, title="causality of adverse events", reads=_READS, read=read_causality
+    ),
     Domain(name="ae_action", fact=AeAction, title="actions taken for adverse events", reads=_READS, read=read_action),
-    Domain(name="ae_seriousness", fact=AeSeriousness, title="what makes adverse events serious", reads=_READS,
-           read=read_seriousness),
+    Domain(
+        name="ae_seriousness",
+        fact=AeSeriousness,
+        title="what makes adverse events serious",
+        reads=_READS,
+        read=read_seriousness,
+    ),
 )

@@ -40,7 +40,8 @@ def stated_grades(event: AdverseEvent) -> tuple[Grade, ...]:
         texts.append((event.what_element, event.what.text))
     written = [
         Grade(int(found[1]), f"{element}.text", None)
-        for element, text in texts if text is not None and (found := _TEXT.search(text)) is not None
+        for element, text in texts
+        if text is not None and (found := _TEXT.search(text)) is not None
     ]
     return tuple(coded + written)
 

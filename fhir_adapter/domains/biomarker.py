@@ -53,6 +53,4 @@ def _found(observation: Observation, reading: Reading, match: Match) -> Iterator
     yield Biomarker(element="value", marker=match.concept, result=result, value=value, unit=unit, date=date)
 
 
-DOMAIN = Domain(
-    name="biomarker", fact=Biomarker, title="biomarkers", reads=("Observation",), read=read, lists=(LIST,)
-)
+DOMAIN = Domain(name="biomarker", fact=Biomarker, title="biomarkers", reads=("Observation",), read=read, lists=(LIST,))

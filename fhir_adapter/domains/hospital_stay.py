@@ -38,8 +38,9 @@ def read(encounter: Encounter, reading: Reading) -> Iterator[Any]:
     moments, period = Moments(reading), encounter.period or Period()
     start, end = moments.read(period.start, "period.start"), moments.read(period.end, "period.end")
     yield from moments.problems
-    yield HospitalStay(element="", kind=kind, status=encounter.status, start_date=start, end_date=end,
-                       died=_died(encounter, reading))
+    yield HospitalStay(
+        element="", kind=kind, status=encounter.status, start_date=start, end_date=end, died=_died(encounter, reading)
+    )
 
 
 def _died(encounter: Encounter, reading: Reading) -> bool | None:

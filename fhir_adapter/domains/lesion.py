@@ -20,10 +20,17 @@ class Lesion(Fact, frozen=True, kw_only=True):
 
     lesion: Annotated[str, column("opaque key of the lesion (BodyStructure)", source="BodyStructure")]
     label: Annotated[str | None, column("L1, L2, ... within the subject; set when the subject is settled")] = None
-    role: Annotated[str | None, column("role", codes=("target", "non-target", "new", "none"), source="CDISC TUMIDENT, carrier, supplement lesions")] = None
+    role: Annotated[
+        str | None,
+        column(
+            "role", codes=("target", "non-target", "new", "none"), source="CDISC TUMIDENT, carrier, supplement lesions"
+        ),
+    ] = None
     site: Annotated[str | None, column("organ or site concept", source="BodyStructure.location")] = None
     node: Annotated[bool | None, column("whether it is a lymph node")] = None
-    irradiated_before: Annotated[bool | None, column("whether it lay in an earlier radiation field", source="supplement lesions")] = None
+    irradiated_before: Annotated[
+        bool | None, column("whether it lay in an earlier radiation field", source="supplement lesions")
+    ] = None
 
 
 LIST = "lesion_role"
@@ -145,7 +152,12 @@ def _site_of(cells: Cells) -> str | None:
 
 
 DOMAIN = Domain(
-    name="lesion", fact=Lesion, title="lesions and their roles",
-    reads=("BodyStructure", "BodySite", "Observation", "Sheet"), read=read, same=("lesion",), agree=("role",),
+    name="lesion",
+    fact=Lesion,
+    title="lesions and their roles",
+    reads=("BodyStructure", "BodySite", "Observation", "Sheet"),
+    read=read,
+    same=("lesion",),
+    agree=("role",),
     lists=("lesion_measurement",),
 )

@@ -27,12 +27,35 @@ class LesionMeasurement(Fact, frozen=True, kw_only=True):
     date: Annotated[PartialDate | None, column("day of the scan", source="effective[x]")] = None
     visit: Annotated[str | None, column("visit as stated")] = None
     axis: Annotated[str | None, column("which diameter", codes=("longest", "short"), source="component.code")] = None
-    state: Annotated[str, column("what was found", codes=("measured", "too_small", "absent", "not_evaluated", "present", "progressed"), source="value, dataAbsentReason, CDISC TUMSTATE")]
-    size_um: Annotated[int | None, column("diameter in whole micrometres", unit="um", source="component.valueQuantity")] = None
+    state: Annotated[
+        str,
+        column(
+            "what was found",
+            codes=("measured", "too_small", "absent", "not_evaluated", "present", "progressed"),
+            source="value, dataAbsentReason, CDISC TUMSTATE",
+        ),
+    ]
+    size_um: Annotated[
+        int | None, column("diameter in whole micrometres", unit="um", source="component.valueQuantity")
+    ] = None
     size_text: Annotated[str | None, column("diameter exactly as written")] = None
     size_unit: Annotated[str | None, column("unit as written")] = None
-    method: Annotated[str | None, column("modality", codes=("CT", "MRI", "PET", "X-ray", "ultrasound", "clinical", "pathology", "other"), source="method")] = None
-    evaluator: Annotated[str, column("role of the reader", codes=("investigator", "central 1", "central 2", "adjudicator"), source="hospital settings")]
+    method: Annotated[
+        str | None,
+        column(
+            "modality",
+            codes=("CT", "MRI", "PET", "X-ray", "ultrasound", "clinical", "pathology", "other"),
+            source="method",
+        ),
+    ] = None
+    evaluator: Annotated[
+        str,
+        column(
+            "role of the reader",
+            codes=("investigator", "central 1", "central 2", "adjudicator"),
+            source="hospital settings",
+        ),
+    ]
     performer: Annotated[str | None, column("opaque key of the reader", source="performer")] = None
 
 
@@ -75,8 +98,16 @@ def _measured(observation: Observation, reading: Reading, match: Match) -> Itera
     moments, when = Moments(reading), observation.when
     role, performer = evaluator(reading, observation.performer)
     visit = next(iter(reading.carried("visit")), None)
-    frame = LesionMeasurement(element="", lesion=lesion, date=moments.read(when.start, when.element),
-                              visit=visit, state="not_evaluated", method=method, evaluator=role, performer=performer)
+    frame = LesionMeasurement(
+        element="",
+        lesion=lesion,
+        date=moments.read(when.start, when.element),
+        visit=visit,
+        state="not_evaluated",
+        method=method,
+        evaluator=role,
+        performer=performer,
+    )
     yield from moments.problems
     axes = list(_axes(observation, reading, match))
     for element, axis, part in axes:
@@ -111,7 +142,12 @@ def _sized(frame: LesionMeasurement, reading: Reading, element: str, axis: str, 
         return
     state = "measured" if size != 0 else "absent"
     yield msgspec.structs.replace(
-        frame, element=element, axis=axis, state=state, size_um=size, size_text=written(quantity.value),
+        frame,
+        element=element,
+        axis=axis,
+        state=state,
+        size_um=size,
+        size_text=written(quantity.value),
         size_unit=quantity.code or quantity.unit,
     )
     if quantity.comparator is None:
@@ -122,8 +158,12 @@ def _size_doubts(reading: Reading, quantity: Quantity, size: int | None, element
     if size is None:
         yield unit_doubt(reading, quantity, TEST, element)
     elif size != 0 and not SMALLEST_UM <= size <= LARGEST_UM:
-        yield reading.doubt("unit_implausible", "a diameter above 200 mm or below 2 mm: cm and mm swapped?", element,
-                            (written(quantity.value or Decimal(0)), quantity.code or quantity.unit or ""))
+        yield reading.doubt(
+            "unit_implausible",
+            "a diameter above 200 mm or below 2 mm: cm and mm swapped?",
+            element,
+            (written(quantity.value or Decimal(0)), quantity.code or quantity.unit or ""),
+        )
 
 
 def micrometres(reading: Reading, quantity: Quantity) -> int | None:
@@ -136,7 +176,7 @@ def micrometres(reading: Reading, quantity: Quantity) -> int | None:
 
 
 def _found(frame: LesionMeasurement, observation: Observation, reading: Reading) -> Iterator[Any]:
-    """A state in the place of a size: a coded value (CDISC TUMSTATE or the hospital's own list), or why there is none."""
+    """A state in the place of a size: a coded value (CDISC TUMSTATE, the hospital's own list), or why there is none."""
     state = absent_state(observation)
     stated = observation.value_codeable_concept
     if stated is None and observation.value_string is not None:
@@ -179,7 +219,12 @@ def method_of(observation: Observation, reading: Reading) -> str | None:
 
 
 DOMAIN = Domain(
-    name="lesion_measurement", fact=LesionMeasurement, title="sizes of lesions", reads=("Observation",), read=read,
-    same=("lesion", "date", "fragment", "evaluator", "axis"), agree=("size_um", "state"),
+    name="lesion_measurement",
+    fact=LesionMeasurement,
+    title="sizes of lesions",
+    reads=("Observation",),
+    read=read,
+    same=("lesion", "date", "fragment", "evaluator", "axis"),
+    agree=("size_um", "state"),
     lists=(LIST,),
 )

@@ -38,5 +38,3 @@ def earlier(one: PartialDate, other: PartialDate) -> PartialDate:
 def contradict(one: PartialDate, other: PartialDate) -> bool:
     """Whether two dates cannot both be true: their possible days do not meet."""
     return one.latest < other.earliest or other.latest < one.earliest
-
-

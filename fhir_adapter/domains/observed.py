@@ -26,4 +26,3 @@ def set_aside(
 def not_final(observation: Observation) -> Ignored | None:
     """Ignored, with the status, for an observation that is not finished."""
     return None if observation.status in EVALUABLE else Ignored(f"status_{observation.status}")
-

@@ -71,7 +71,12 @@ def _number(observation: Observation) -> Decimal | None:
 
 
 DOMAIN = Domain(
-    name="performance_status", fact=PerformanceStatus, title="performance status", reads=("Observation",), read=read,
-    same=("scale", "date"), agree=("score",),
+    name="performance_status",
+    fact=PerformanceStatus,
+    title="performance status",
+    reads=("Observation",),
+    read=read,
+    same=("scale", "date"),
+    agree=("score",),
     lists=(LIST,),
 )

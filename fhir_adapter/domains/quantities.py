@@ -81,5 +81,10 @@ def written(value: Decimal) -> str:
 def unit_doubt(reading: Reading, quantity: Quantity, test: str, element: str) -> Doubt:
     """The Doubt about a unit that nobody can convert: one per hospital, unit and test, not per record."""
     unit = quantity.code or quantity.unit or ""
-    return Doubt(kind="unit_unknown", message="nobody has said yet how to convert this unit for this test",
-                 origin=reading.origin.at(element), scope=(reading.hospital.id, unit, test), values=(unit, test))
+    return Doubt(
+        kind="unit_unknown",
+        message="nobody has said yet how to convert this unit for this test",
+        origin=reading.origin.at(element),
+        scope=(reading.hospital.id, unit, test),
+        values=(unit, test),
+    )

@@ -21,14 +21,56 @@ from fhir_adapter.fhir.sheet import Sheet
 class ResponseAssessment(Fact, frozen=True, kw_only=True):
     """A response or a statement about lesions that a reader made at one time point."""
 
-    category: Annotated[str, column("what is judged", codes=("overall", "target", "non_target", "new_lesion", "best_overall"))]
-    value: Annotated[str, column("the judgement", codes=("CR", "PR", "SD", "PD", "NE", "NON-CR/NON-PD", "NED", "iCR", "iPR", "iSD", "iUPD", "iCPD", "NON-iCR/NON-iUPD", "unequivocal", "equivocal", "none"), source="value[x]")]
-    criteria: Annotated[str, column("criteria named by the source", codes=("RECIST 1.1", "iRECIST", "unstated"), source="Observation.method, code")]
+    category: Annotated[
+        str, column("what is judged", codes=("overall", "target", "non_target", "new_lesion", "best_overall"))
+    ]
+    value: Annotated[
+        str,
+        column(
+            "the judgement",
+            codes=(
+                "CR",
+                "PR",
+                "SD",
+                "PD",
+                "NE",
+                "NON-CR/NON-PD",
+                "NED",
+                "iCR",
+                "iPR",
+                "iSD",
+                "iUPD",
+                "iCPD",
+                "NON-iCR/NON-iUPD",
+                "unequivocal",
+                "equivocal",
+                "none",
+            ),
+            source="value[x]",
+        ),
+    ]
+    criteria: Annotated[
+        str,
+        column(
+            "criteria named by the source",
+            codes=("RECIST 1.1", "iRECIST", "unstated"),
+            source="Observation.method, code",
+        ),
+    ]
     date: Annotated[PartialDate | None, column("day of the scan that is judged", source="effective[x]")] = None
-    end_date: Annotated[PartialDate | None, column("last scan, when it took several days", source="effectivePeriod.end")] = None
+    end_date: Annotated[
+        PartialDate | None, column("last scan, when it took several days", source="effectivePeriod.end")
+    ] = None
     visit: Annotated[str | None, column("visit as stated")] = None
     lesion: Annotated[str | None, column("opaque key of the new lesion, if it is named")] = None
-    evaluator: Annotated[str, column("role of the reader", codes=("investigator", "central 1", "central 2", "adjudicator"), source="hospital settings")]
+    evaluator: Annotated[
+        str,
+        column(
+            "role of the reader",
+            codes=("investigator", "central 1", "central 2", "adjudicator"),
+            source="hospital settings",
+        ),
+    ]
     performer: Annotated[str | None, column("opaque key of the reader", source="performer")] = None
 
 
@@ -70,10 +112,16 @@ def _judged(observation: Observation, reading: Reading, match: Match | None) -> 
     moments, when = Moments(reading), observation.when
     role, performer = evaluator(reading, observation.performer)
     frame = ResponseAssessment(
-        element="", category="overall", value="NE", criteria=_criteria(observation, reading),
-        date=moments.read(when.start, when.element), end_date=moments.read(when.end, when.element),
-        visit=next(iter(reading.carried("visit")), None), lesion=reading.key_of(observation.body, "BodyStructure"),
-        evaluator=role, performer=performer,
+        element="",
+        category="overall",
+        value="NE",
+        criteria=_criteria(observation, reading),
+        date=moments.read(when.start, when.element),
+        end_date=moments.read(when.end, when.element),
+        visit=next(iter(reading.carried("visit")), None),
+        lesion=reading.key_of(observation.body, "BodyStructure"),
+        evaluator=role,
+        performer=performer,
     )
     yield from moments.problems
     for prefix, part, found in parts:
@@ -124,14 +172,25 @@ def _signed(sheet: Sheet, reading: Reading) -> Iterator[Any]:
     yield from cells.problems
     if category is not None and value is not None and not cells.refused:
         yield ResponseAssessment(
-            element="value", category=category, value=value, criteria=criteria, date=date, end_date=end_date,
-            visit=cells.text("visit"), lesion=lesion, evaluator=role,
+            element="value",
+            category=category,
+            value=value,
+            criteria=criteria,
+            date=date,
+            end_date=end_date,
+            visit=cells.text("visit"),
+            lesion=lesion,
+            evaluator=role,
         )
 
 
 DOMAIN = Domain(
-    name="response_assessment", fact=ResponseAssessment, title="responses as readers stated them",
-    reads=("Observation", "Sheet"), read=read, same=("category", "date", "evaluator", "lesion", "criteria"),
+    name="response_assessment",
+    fact=ResponseAssessment,
+    title="responses as readers stated them",
+    reads=("Observation", "Sheet"),
+    read=read,
+    same=("category", "date", "evaluator", "lesion", "criteria"),
     agree=("value",),
     lists=(LIST,),
 )

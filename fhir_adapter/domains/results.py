@@ -50,7 +50,10 @@ def _parts(
 
 
 def _results(
-    observation: Observation, reading: Reading, concept_list: str, parts: list[tuple[str, Valued, Match]],
+    observation: Observation,
+    reading: Reading,
+    concept_list: str,
+    parts: list[tuple[str, Valued, Match]],
     how: tuple[Callable[..., Fact], bool],
 ) -> Iterator[Any]:
     fact, limits = how
@@ -73,9 +76,16 @@ def _results(
         value = convert(quantity.value, quantity)
         element = f"{prefix}value"
         yield fact(
-            element=element, test=match.concept, date=date, time=time, status=observation.status, value=value,
-            comparator=quantity.comparator if quantity.comparator in COMPARATORS else None, unit=convert.unit or None,
-            value_text=written(quantity.value), unit_text=quantity.code or quantity.unit,
+            element=element,
+            test=match.concept,
+            date=date,
+            time=time,
+            status=observation.status,
+            value=value,
+            comparator=quantity.comparator if quantity.comparator in COMPARATORS else None,
+            unit=convert.unit or None,
+            value_text=written(quantity.value),
+            unit_text=quantity.code or quantity.unit,
             **(_limits(part.reference_range, quantity, convert) if limits and part.reference_range else _NO_LIMITS),
         )
         if value is None:

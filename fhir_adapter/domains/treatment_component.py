@@ -37,7 +37,11 @@ def component(
 
 
 def _follow(
-    reading: Reading, concept: CodeableConcept | None, reference: Reference | None, element: str, record: Any,
+    reading: Reading,
+    concept: CodeableConcept | None,
+    reference: Reference | None,
+    element: str,
+    record: Any,
     depth: int,
 ) -> tuple[str, Doubt | Problem | None]:
     if concept is not None and (concept.coding or concept.text):

@@ -19,8 +19,22 @@ class TumorAssessment(Fact, frozen=True, kw_only=True):
     visit: Annotated[str | None, column("visit as stated by the source or sheet")] = None
     start_date: Annotated[PartialDate | None, column("first scan", source="effective[x]")] = None
     end_date: Annotated[PartialDate | None, column("last scan", source="effectivePeriod.end")] = None
-    method: Annotated[str | None, column("modality", codes=("CT", "MRI", "PET", "X-ray", "ultrasound", "clinical", "pathology", "other"), source="Observation.method")] = None
-    evaluator: Annotated[str, column("role of the reader", codes=("investigator", "central 1", "central 2", "adjudicator"), source="hospital settings")]
+    method: Annotated[
+        str | None,
+        column(
+            "modality",
+            codes=("CT", "MRI", "PET", "X-ray", "ultrasound", "clinical", "pathology", "other"),
+            source="Observation.method",
+        ),
+    ] = None
+    evaluator: Annotated[
+        str,
+        column(
+            "role of the reader",
+            codes=("investigator", "central 1", "central 2", "adjudicator"),
+            source="hospital settings",
+        ),
+    ]
     performer: Annotated[str | None, column("opaque key of the reader", source="performer")] = None
     stated_baseline: Annotated[bool, column("whether the source calls it the baseline")]
 
@@ -59,8 +73,14 @@ def _assessed(resource: Observation | DiagnosticReport, reading: Reading, match:
     start, end = moments.read(when.start, when.element), moments.read(when.end, when.element)
     yield from moments.problems
     yield TumorAssessment(
-        element="", visit=visit, start_date=start, end_date=end, method=_method(resource, reading), evaluator=role,
-        performer=performer, stated_baseline=is_baseline(visit),
+        element="",
+        visit=visit,
+        start_date=start,
+        end_date=end,
+        method=_method(resource, reading),
+        evaluator=role,
+        performer=performer,
+        stated_baseline=is_baseline(visit),
     )
 
 
@@ -79,7 +99,10 @@ def is_baseline(visit: str | None) -> bool:
 
 
 DOMAIN = Domain(
-    name="tumor_assessment", fact=TumorAssessment, title="tumour assessments", reads=("Observation", "DiagnosticReport"),
+    name="tumor_assessment",
+    fact=TumorAssessment,
+    title="tumour assessments",
+    reads=("Observation", "DiagnosticReport"),
     read=read,
     lists=(LIST,),
 )

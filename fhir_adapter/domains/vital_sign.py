@@ -17,7 +17,14 @@ class VitalSign(Fact, frozen=True, kw_only=True):
     test: Annotated[str, column("laboratory test or vital sign", source="Observation.code")]
     date: Annotated[PartialDate | None, column("day of the sample", source="effective[x]")] = None
     time: Annotated[str | None, column("time of day with offset, as written")] = None
-    status: Annotated[str, column("status of the record", codes=("registered", "preliminary", "final", "amended", "corrected", "cancelled", "unknown"), source="status")]
+    status: Annotated[
+        str,
+        column(
+            "status of the record",
+            codes=("registered", "preliminary", "final", "amended", "corrected", "cancelled", "unknown"),
+            source="status",
+        ),
+    ]
     comparator: Annotated[str | None, column("comparator as written", codes=("<", "<=", ">=", ">", "ad"))] = None
     value: Annotated[Decimal | None, column("value in the canonical unit")] = None
     unit: Annotated[str | None, column("canonical unit (UCUM)")] = None

@@ -210,21 +210,31 @@ class AdverseEvent(Resource, frozen=True, kw_only=True):
             judgements.append(entity.causality_assessment)
             if entity.causality_product_relatedness is not None:
                 judgements.append(CodeableConcept(text=entity.causality_product_relatedness))
-            yield Suspect(f"suspectEntity[{index}]", entity.instance or entity.instance_reference,
-                          entity.instance_codeable_concept, tuple(j for j in judgements if j is not None))
+            yield Suspect(
+                f"suspectEntity[{index}]",
+                entity.instance or entity.instance_reference,
+                entity.instance_codeable_concept,
+                tuple(j for j in judgements if j is not None),
+            )
 
     def _backport_suspects(self) -> Iterator[Suspect]:
         for index, entity in enumerate(extensions(self, "suspect-entity")):
             instance = [e for e in entity.extension if e.url.rsplit("/", 1)[-1] == "instance"]
             judgements = tuple(
                 inner.value_codeable_concept
-                for causality in entity.extension if causality.url.rsplit("/", 1)[-1] == "causality"
-                for inner in causality.extension if inner.url.rsplit("/", 1)[-1] == "entityRelatedness"
+                for causality in entity.extension
+                if causality.url.rsplit("/", 1)[-1] == "causality"
+                for inner in causality.extension
+                if inner.url.rsplit("/", 1)[-1] == "entityRelatedness"
                 if inner.value_codeable_concept is not None
             )
             first: Extension | None = instance[0] if instance else None
-            yield Suspect(f"extension[suspect-entity][{index}]", first.value_reference if first else None,
-                          first.value_codeable_concept if first else None, judgements)
+            yield Suspect(
+                f"extension[suspect-entity][{index}]",
+                first.value_reference if first else None,
+                first.value_codeable_concept if first else None,
+                judgements,
+            )
 
     @property
     def actions(self) -> tuple[tuple[str, CodeableConcept | None, Reference | None], ...]:
@@ -234,7 +244,9 @@ class AdverseEvent(Resource, frozen=True, kw_only=True):
             for i, action in enumerate(self.mitigating_action)
         ]
         for i, action in enumerate(extensions(self, "mitigating-action")):
-            items = [e for e in (*action.extension, action) if e.url.rsplit("/", 1)[-1] in ("item", "mitigating-action")]
+            items = [
+                e for e in (*action.extension, action) if e.url.rsplit("/", 1)[-1] in ("item", "mitigating-action")
+            ]
             concept = next((e.value_codeable_concept for e in items if e.value_codeable_concept is not None), None)
             reference = next((e.value_reference for e in items if e.value_reference is not None), None)
             found.append((f"extension[mitigating-action][{i}]", concept, reference))
@@ -250,5 +262,3 @@ def _of_number(found: Extension) -> CodeableConcept | None:
         return CodeableConcept(text=f"Grade {found.value_integer}")
     written = found.value_code or found.value_string
     return None if written is None else CodeableConcept(text=written)
-
-

@@ -5,8 +5,17 @@ from typing import ClassVar, Literal
 from fhir_adapter.fhir.elements import CodeableConcept, Period, Reference, Resource, Span, span_of
 
 Status = Literal[
-    "registered", "partial", "preliminary", "modified", "final", "amended", "corrected", "appended", "cancelled",
-    "entered-in-error", "unknown",
+    "registered",
+    "partial",
+    "preliminary",
+    "modified",
+    "final",
+    "amended",
+    "corrected",
+    "appended",
+    "cancelled",
+    "entered-in-error",
+    "unknown",
 ]
 
 

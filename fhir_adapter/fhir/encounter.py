@@ -7,8 +7,19 @@ import msgspec
 from fhir_adapter.fhir.elements import CodeableConcept, Coding, Element, Period, Reference, Resource
 
 Status = Literal[
-    "planned", "arrived", "triaged", "in-progress", "onleave", "on-hold", "finished", "discharged", "completed",
-    "cancelled", "discontinued", "entered-in-error", "unknown",
+    "planned",
+    "arrived",
+    "triaged",
+    "in-progress",
+    "onleave",
+    "on-hold",
+    "finished",
+    "discharged",
+    "completed",
+    "cancelled",
+    "discontinued",
+    "entered-in-error",
+    "unknown",
 ]
 
 

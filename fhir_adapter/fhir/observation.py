@@ -27,13 +27,31 @@ Status = Literal[
 
 _STU3_MEMBER = "has-member"
 _STU3_SOURCE = "derived-from"
-_BODY_LINKS = ("bodySite", "body-site-instance", "bodyStructure", "body-structure", "observation-bodyStructure",
-               "observation-focus", "focus", "alternate-reference")
+_BODY_LINKS = (
+    "bodySite",
+    "body-site-instance",
+    "bodyStructure",
+    "body-structure",
+    "observation-bodyStructure",
+    "observation-focus",
+    "focus",
+    "alternate-reference",
+)
 
 
 _VALUES = (
-    "value_quantity", "value_codeable_concept", "value_string", "value_boolean", "value_integer", "value_range",
-    "value_ratio", "value_sampled_data", "value_attachment", "value_time", "value_date_time", "value_period",
+    "value_quantity",
+    "value_codeable_concept",
+    "value_string",
+    "value_boolean",
+    "value_integer",
+    "value_range",
+    "value_ratio",
+    "value_sampled_data",
+    "value_attachment",
+    "value_time",
+    "value_date_time",
+    "value_period",
     "value_reference",
 )
 
@@ -96,7 +114,8 @@ class Observation(Resource, frozen=True, kw_only=True):
     """An observation of any version."""
 
     CHOICES: ClassVar[tuple[tuple[str, ...], ...]] = (
-        _VALUES, ("effective_date_time", "effective_period", "effective_instant", "effective_timing"),
+        _VALUES,
+        ("effective_date_time", "effective_period", "effective_instant", "effective_timing"),
     )
     ONLY: ClassVar[dict[str, tuple[str, ...]]] = {
         "context": ("STU3",),
@@ -123,7 +142,6 @@ class Observation(Resource, frozen=True, kw_only=True):
     value_period: Period | None = None
     value_reference: Reference | None = None
     data_absent_reason: CodeableConcept | None = None
-    category: tuple[CodeableConcept, ...] = ()
     subject: Reference | None = None
     encounter_: Reference | None = msgspec.field(name="encounter", default=None)
     context: Reference | None = None

@@ -83,8 +83,13 @@ def coded(code: str, system: str = LOINC, **parts: Any) -> dict[str, Any]:
 def observation(code: dict[str, Any], **elements: Any) -> dict[str, Any]:
     """A final Observation of 2 January 2023."""
     whole = {
-        "resourceType": "Observation", "id": "o1", "status": "final", "code": code,
-        "subject": {"reference": "Patient/p1"}, "effectiveDateTime": "2023-01-02", **elements,
+        "resourceType": "Observation",
+        "id": "o1",
+        "status": "final",
+        "code": code,
+        "subject": {"reference": "Patient/p1"},
+        "effectiveDateTime": "2023-01-02",
+        **elements,
     }
     return {name: value for name, value in whole.items() if value is not None}
 

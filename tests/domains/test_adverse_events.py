@@ -10,7 +10,9 @@ AE4 = "http://hl7.org/fhir/uv/ae-research-backport-ig/StructureDefinition/"
 AE5 = "http://hl7.org/fhir/uv/ae-research-ig/StructureDefinition/"
 ICARE = "http://hl7.org/fhir/us/ctcae/StructureDefinition/"
 ICARE_GRADES = "http://hl7.org/fhir/us/ctcae/CodeSystem/ctcae-grade-code-system"
-MII_GRADES = "https://www.medizininformatik-initiative.de/fhir/ext/modul-onko/CodeSystem/mii-vs-onko-nebenwirkung-ctcae-grad"
+MII_GRADES = (
+    "https://www.medizininformatik-initiative.de/fhir/ext/modul-onko/CodeSystem/mii-vs-onko-nebenwirkung-ctcae-grad"
+)
 SEVERITY = "http://terminology.hl7.org/CodeSystem/adverse-event-severity"
 SERIOUSNESS = "http://terminology.hl7.org/CodeSystem/adverse-event-seriousness"
 ASSESS = "http://terminology.hl7.org/CodeSystem/adverse-event-causality-assess"
@@ -20,16 +22,29 @@ ATC = "http://www.whocc.no/atc"
 def event(**elements: Any) -> dict[str, Any]:
     """An actual anaemia of 10 February 2023 in R4; elements may be replaced, None removes one."""
     whole = {
-        "resourceType": "AdverseEvent", "id": "a1", "actuality": "actual", "subject": {"reference": "Patient/p1"},
-        "event": coded("10002272", MEDDRA, display="Anemia"), "date": "2023-02-10", **elements,
+        "resourceType": "AdverseEvent",
+        "id": "a1",
+        "actuality": "actual",
+        "subject": {"reference": "Patient/p1"},
+        "event": coded("10002272", MEDDRA, display="Anemia"),
+        "date": "2023-02-10",
+        **elements,
     }
     return {name: value for name, value in whole.items() if value is not None}
 
 
 def event5(**elements: Any) -> dict[str, Any]:
     """The same in R5."""
-    return event(**{"event": None, "date": None, "status": "completed", "code": coded("10002272", MEDDRA),
-                    "occurrenceDateTime": "2023-02-10", **elements})
+    return event(
+        **{
+            "event": None,
+            "date": None,
+            "status": "completed",
+            "code": coded("10002272", MEDDRA),
+            "occurrenceDateTime": "2023-02-10",
+            **elements,
+        }
+    )
 
 
 def grade(code: str, url: str = AE4 + "ae-grade", system: str = NCIT) -> dict[str, Any]:
@@ -41,10 +56,18 @@ W82 = [
     ("potential", "R4", {"actuality": "potential"}, "ignored"),
     ("err", "R5", {"status": "entered-in-error"}, "ignored"),
     ("r4modext", "R4", {"modifierExtension": [{"url": AE4 + "status", "valueCode": "entered-in-error"}]}, "ignored"),
-    ("unknown_modext", "R4", {"modifierExtension": [{"url": "http://example.org/unknown", "valueBoolean": True}]},
-     "quarantined"),
-    ("stu3_pae", "STU3", {"category": "PAE", "actuality": None, "event": None, "type": coded("10002272", MEDDRA)},
-     "ignored"),
+    (
+        "unknown_modext",
+        "R4",
+        {"modifierExtension": [{"url": "http://example.org/unknown", "valueBoolean": True}]},
+        "quarantined",
+    ),
+    (
+        "stu3_pae",
+        "STU3",
+        {"category": "PAE", "actuality": None, "event": None, "type": coded("10002272", MEDDRA)},
+        "ignored",
+    ),
     ("ok", "R5", {"status": "completed"}, "mapped"),
 ]
 
@@ -67,10 +90,16 @@ def test_unknown_modifier_is_listed_for_review() -> None:
 
 def suspect(drug: str, code: str) -> dict[str, Any]:
     """A suspect of the R4 backport with its relatedness."""
-    return {"url": AE4 + "suspect-entity", "extension": [
-        {"url": "instance", "valueCodeableConcept": {"text": drug}},
-        {"url": "causality", "extension": [{"url": "entityRelatedness", "valueCodeableConcept": coded(code, NCIT)}]},
-    ]}
+    return {
+        "url": AE4 + "suspect-entity",
+        "extension": [
+            {"url": "instance", "valueCodeableConcept": {"text": drug}},
+            {
+                "url": "causality",
+                "extension": [{"url": "entityRelatedness", "valueCodeableConcept": coded(code, NCIT)}],
+            },
+        ],
+    }
 
 
 @pytest.mark.parametrize(
@@ -109,8 +138,10 @@ def test_onset(elements: dict[str, Any], onset: str | None, not_after: str | Non
 
 def test_onset_by_the_hospitals_carrier() -> None:
     """endpoints.md §0.20: a hospital's carrier overrides."""
-    fact = only(says(event(detected="2023-02-08"), carried=lambda name: ("2023-02-01",) if name == "onset" else ()),
-                "adverse_event")
+    fact = only(
+        says(event(detected="2023-02-08"), carried=lambda name: ("2023-02-01",) if name == "onset" else ()),
+        "adverse_event",
+    )
 
     assert fact.onset.text == "2023-02-01"
 
@@ -118,13 +149,20 @@ def test_onset_by_the_hospitals_carrier() -> None:
 @pytest.mark.parametrize(
     ("elements", "expected"),
     [
-        ({"extension": [grade("C41338")]}, 1), ({"extension": [grade("C41340")]}, 3),
-        ({"extension": [grade("C48275")]}, 5), ({"extension": [grade("C41337", AE5 + "ae-grade")]}, 4),
+        ({"extension": [grade("C41338")]}, 1),
+        ({"extension": [grade("C41340")]}, 3),
+        ({"extension": [grade("C48275")]}, 5),
+        ({"extension": [grade("C41337", AE5 + "ae-grade")]}, 4),
         ({"extension": [grade("2", ICARE + "ctcae-grade", ICARE_GRADES)]}, 2),
-        ({"severity": coded("3", MII_GRADES)}, 3), ({"severity": coded("U", MII_GRADES)}, None),
-        ({"seriousness": coded("4", MII_GRADES)}, 4), ({"severity": {"text": "Grade 3"}}, 3),
-        ({"event": {"text": "Fatigue, grade 2"}}, 2), ({"severity": coded("severe", SEVERITY)}, None),
-        ({"severity": coded("3", "urn:own")}, None), ({"seriousness": coded("C48275", NCIT)}, None), ({}, None),
+        ({"severity": coded("3", MII_GRADES)}, 3),
+        ({"severity": coded("U", MII_GRADES)}, None),
+        ({"seriousness": coded("4", MII_GRADES)}, 4),
+        ({"severity": {"text": "Grade 3"}}, 3),
+        ({"event": {"text": "Fatigue, grade 2"}}, 2),
+        ({"severity": coded("severe", SEVERITY)}, None),
+        ({"severity": coded("3", "urn:own")}, None),
+        ({"seriousness": coded("C48275", NCIT)}, None),
+        ({}, None),
     ],
 )
 def test_grade_wherever_it_stands(elements: dict[str, Any], expected: int | None) -> None:
@@ -160,7 +198,10 @@ def test_term_by_meddra_code(system: str) -> None:
     fact = only(says(event(event=coded("10002272", system))), "adverse_event")
 
     assert (fact.term, fact.term_code, fact.soc, fact.ctcae) == (
-        "Anemia", "10002272", "Blood and lymphatic system disorders", "5.0",
+        "Anemia",
+        "10002272",
+        "Blood and lymphatic system disorders",
+        "5.0",
     )
 
 
@@ -179,14 +220,45 @@ def test_unmapped_term_counts_without_a_term() -> None:
         ({"seriousness": coded("Serious", SERIOUSNESS)}, True, []),
         ({"seriousness": coded("Non-serious", SERIOUSNESS)}, False, []),
         ({"seriousness": coded("Severe", "http://hl7.org/fhir/adverse-event-seriousness")}, None, []),
-        ({"extension": [{"url": AE4 + "seriousness-criteria", "extension": [
-            {"url": "criterionCode", "valueCodeableConcept": coded("C48275", NCIT)},
-            {"url": "criterionPresent", "valueBoolean": True}]}]}, True, ["death"]),
-        ({"extension": [{"url": AE4 + "seriousness-criteria", "extension": [
-            {"url": "criterionCode", "valueCodeableConcept": coded("C83052", NCIT)},
-            {"url": "criterionPresent", "valueBoolean": False}]}]}, None, []),
-        ({"extension": [{"url": ICARE + "adverse-event-seriousness-outcome",
-                         "valueCodeableConcept": coded("C113380", NCIT)}]}, True, ["disability"]),
+        (
+            {
+                "extension": [
+                    {
+                        "url": AE4 + "seriousness-criteria",
+                        "extension": [
+                            {"url": "criterionCode", "valueCodeableConcept": coded("C48275", NCIT)},
+                            {"url": "criterionPresent", "valueBoolean": True},
+                        ],
+                    }
+                ]
+            },
+            True,
+            ["death"],
+        ),
+        (
+            {
+                "extension": [
+                    {
+                        "url": AE4 + "seriousness-criteria",
+                        "extension": [
+                            {"url": "criterionCode", "valueCodeableConcept": coded("C83052", NCIT)},
+                            {"url": "criterionPresent", "valueBoolean": False},
+                        ],
+                    }
+                ]
+            },
+            None,
+            [],
+        ),
+        (
+            {
+                "extension": [
+                    {"url": ICARE + "adverse-event-seriousness-outcome", "valueCodeableConcept": coded("C113380", NCIT)}
+                ]
+            },
+            True,
+            ["disability"],
+        ),
     ],
 )
 def test_seriousness(elements: dict[str, Any], serious: bool | None, criteria: list[str]) -> None:
@@ -201,9 +273,18 @@ def test_seriousness(elements: dict[str, Any], serious: bool | None, criteria: l
     ("make", "version", "elements", "end"),
     [
         (event, "R4", {"extension": [{"url": AE4 + "resolve-date", "valueDateTime": "2023-03-01"}]}, "2023-03-01"),
-        (event, "R4", {"extension": [{"url": ICARE + "adverse-event-resolved-date", "valueDateTime": "2023-03"}]}, "2023-03"),
-        (event5, "R5", {"occurrenceDateTime": None,
-                        "occurrencePeriod": {"start": "2023-02-10", "end": "2023-03-01"}}, "2023-03-01"),
+        (
+            event,
+            "R4",
+            {"extension": [{"url": ICARE + "adverse-event-resolved-date", "valueDateTime": "2023-03"}]},
+            "2023-03",
+        ),
+        (
+            event5,
+            "R5",
+            {"occurrenceDateTime": None, "occurrencePeriod": {"start": "2023-02-10", "end": "2023-03-01"}},
+            "2023-03-01",
+        ),
         (event, "R4", {}, None),
     ],
 )
@@ -222,8 +303,10 @@ def test_outcome_means_what_its_element_says() -> None:
     assert (four.outcome, five.outcome) == ("fatal", "fatal")
 
 
-@pytest.mark.parametrize(("word", "related"), [("Probably-Likely", True), ("possible", True), ("Unlikely", False),
-                                                ("Conditional-Classified", None)])
+@pytest.mark.parametrize(
+    ("word", "related"),
+    [("Probably-Likely", True), ("possible", True), ("Unlikely", False), ("Conditional-Classified", None)],
+)
 def test_causality_words_without_case(word: str, related: bool | None) -> None:
     """profiles.md §1.4: R4 writes capitals, UTG and R5 do not."""
     entity = {"instance": {"reference": "Procedure/r1"}, "causality": [{"assessment": coded(word, ASSESS)}]}
@@ -238,8 +321,10 @@ def test_suspect_through_its_administration() -> None:
     """A suspect administration names a product, the product its drug."""
 
     records = {
-        "MedicationAdministration/m1": {"resourceType": "MedicationAdministration",
-                                        "medicationReference": {"reference": "Medication/d1"}},
+        "MedicationAdministration/m1": {
+            "resourceType": "MedicationAdministration",
+            "medicationReference": {"reference": "Medication/d1"},
+        },
         "Medication/d1": {"resourceType": "Medication", "code": coded("L01FF09", ATC)},
     }
     entity = {"instance": {"reference": "MedicationAdministration/m1"}}
@@ -260,8 +345,10 @@ def test_missing_suspect_is_told() -> None:
 
 def test_action_on_the_only_suspect() -> None:
     """CDISC C66767 in a mitigating action; the component is the event's only suspect."""
-    resource = event5(mitigatingAction=[{"itemCodeableConcept": coded("C49502", NCIT)}],
-                      suspectEntity=[{"instanceCodeableConcept": {"text": "anlotinib"}}])
+    resource = event5(
+        mitigatingAction=[{"itemCodeableConcept": coded("C49502", NCIT)}],
+        suspectEntity=[{"instanceCodeableConcept": {"text": "anlotinib"}}],
+    )
     mapped = says(resource, "R5")
 
     assert [(f.component, f.action) for f in facts(mapped, "ae_action")] == [("anlotinib", "withdrawn")]
@@ -269,8 +356,13 @@ def test_action_on_the_only_suspect() -> None:
 
 def test_stu3_event() -> None:
     """STU3: type, date, category AE, causality beside the instance."""
-    resource = event(actuality=None, event=None, category="AE", type={"text": "Anemia"}, suspectEntity=[
-        {"instance": {"reference": "Medication/none"}, "causalityAssessment": {"text": "possible"}}])
+    resource = event(
+        actuality=None,
+        event=None,
+        category="AE",
+        type={"text": "Anemia"},
+        suspectEntity=[{"instance": {"reference": "Medication/none"}, "causalityAssessment": {"text": "possible"}}],
+    )
     mapped = says(resource, "STU3")
 
     assert (only(mapped, "adverse_event").term, only(mapped, "ae_causality").related) == ("Anemia", True)

@@ -15,8 +15,13 @@ DCM = "http://dicom.nema.org/resources/ontology/DCM"
 
 def body(**elements: Any) -> dict[str, Any]:
     """A BodyStructure in the lung."""
-    return {"resourceType": "BodyStructure", "id": "b1", "patient": {"reference": "Patient/p1"},
-            "location": coded("39607008", SCT), **elements}
+    return {
+        "resourceType": "BodyStructure",
+        "id": "b1",
+        "patient": {"reference": "Patient/p1"},
+        "location": coded("39607008", SCT),
+        **elements,
+    }
 
 
 def size(value: dict[str, Any] | None, axis: str = "33728-7", system: str = LOINC, **elements: Any) -> dict[str, Any]:
@@ -33,14 +38,24 @@ def test_size_in_whole_micrometres(value: float, unit: str, um: int) -> None:
     fact = only(says(size(quantity(value, unit))), "lesion_measurement")
 
     assert (fact.size_um, fact.size_text, fact.size_unit, fact.state, fact.axis, fact.method) == (
-        um, str(value), unit, "measured", "longest", "CT",
+        um,
+        str(value),
+        unit,
+        "measured",
+        "longest",
+        "CT",
     )
     assert fact.lesion == "key-of-west-BodyStructure-b1"
 
 
 @pytest.mark.parametrize(
     ("code", "system", "axis"),
-    [("33728-7", LOINC, "longest"), ("103339001", SCT, "longest"), ("103340004", SCT, "short"), ("C96685", NCIT, "short")],
+    [
+        ("33728-7", LOINC, "longest"),
+        ("103339001", SCT, "longest"),
+        ("103340004", SCT, "short"),
+        ("C96685", NCIT, "short"),
+    ],
 )
 def test_axis(code: str, system: str, axis: str) -> None:
     """profiles.md §5.1: mCODE, SNOMED (DICOM) and CDISC name the axis; mCODE alone knows no short one."""
@@ -49,8 +64,9 @@ def test_axis(code: str, system: str, axis: str) -> None:
 
 def test_size_of_a_cdisc_record() -> None:
     """LDIAM as a record of its own, its value in valueQuantity."""
-    fact = only(says(observation(coded("C96684", NCIT), focus=FOCUS, valueQuantity=quantity(21, "mm"))),
-                "lesion_measurement")
+    fact = only(
+        says(observation(coded("C96684", NCIT), focus=FOCUS, valueQuantity=quantity(21, "mm"))), "lesion_measurement"
+    )
 
     assert (fact.axis, fact.size_um) == ("longest", 21000)
 
@@ -80,7 +96,9 @@ def test_unknown_unit_of_a_size() -> None:
     assert [(d.kind, d.scope) for d in mapped.doubts] == [("unit_unknown", ("west", "", "tumor_size"))]
 
 
-@pytest.mark.parametrize("elements", [{"method": coded("787377000", SCT)}, {"focus": None, "specimen": {"reference": "Specimen/s1"}}])
+@pytest.mark.parametrize(
+    "elements", [{"method": coded("787377000", SCT)}, {"focus": None, "specimen": {"reference": "Specimen/s1"}}]
+)
 def test_pathology_is_no_recist_size(elements: dict[str, Any]) -> None:
     """mCODE's own example puts a pathology size on a tumour; RECIST measures images."""
     mapped = says(size(quantity(21, "mm"), **elements))
@@ -92,7 +110,10 @@ def test_pathology_is_no_recist_size(elements: dict[str, Any]) -> None:
     ("elements", "state"),
     [
         ({"dataAbsentReason": coded("not-performed", "urn:dar")}, "not_evaluated"),
-        ({"valueCodeableConcept": coded("too-small", "https://west.example/fhir/CodeSystem/lesion-state")}, "too_small"),
+        (
+            {"valueCodeableConcept": coded("too-small", "https://west.example/fhir/CodeSystem/lesion-state")},
+            "too_small",
+        ),
         ({"valueCodeableConcept": {"text": "Absent"}}, "absent"),
         ({"valueString": "too small to measure"}, "too_small"),
     ],
@@ -107,7 +128,9 @@ def test_state_in_the_place_of_a_size(elements: dict[str, Any], state: str) -> N
 def test_non_target_state() -> None:
     """CDISC TUMSTATE with the hospital's own answers."""
     answer = coded("progressed", "https://west.example/fhir/CodeSystem/lesion-state")
-    fact = only(says(observation(coded("C96643", NCIT), focus=FOCUS, valueCodeableConcept=answer)), "lesion_measurement")
+    fact = only(
+        says(observation(coded("C96643", NCIT), focus=FOCUS, valueCodeableConcept=answer)), "lesion_measurement"
+    )
 
     assert (fact.state, fact.axis) == ("progressed", None)
 
@@ -123,20 +146,34 @@ def test_measurement_without_lesion_is_refused() -> None:
     ("version", "elements", "key"),
     [
         ("R5", {"focus": None, "bodyStructure": {"reference": "BodyStructure/b1"}}, "BodyStructure-b1"),
-        ("STU3", {"focus": None, "bodySite": {"extension": [
-            {"url": "http://hl7.org/fhir/StructureDefinition/body-site-instance",
-             "valueReference": {"reference": "BodySite/b1"}}]}}, "BodySite-b1"),
+        (
+            "STU3",
+            {
+                "focus": None,
+                "bodySite": {
+                    "extension": [
+                        {
+                            "url": "http://hl7.org/fhir/StructureDefinition/body-site-instance",
+                            "valueReference": {"reference": "BodySite/b1"},
+                        }
+                    ]
+                },
+            },
+            "BodySite-b1",
+        ),
     ],
 )
 def test_lesion_of_other_versions(version: Any, elements: dict[str, Any], key: str) -> None:
     """R5 bodyStructure and STU3's extension of bodySite name the lesion as R4's focus does."""
-    assert only(says(size(quantity(21, "mm"), **elements), version), "lesion_measurement").lesion == f"key-of-west-{key}"
+    assert (
+        only(says(size(quantity(21, "mm"), **elements), version), "lesion_measurement").lesion == f"key-of-west-{key}"
+    )
 
 
 def test_reader_by_the_settings() -> None:
     """endpoints.md §0.2: every performer is the investigator unless the settings list the person."""
     place = hospital(evaluators={"Practitioner/c1": "central 1"})
-    by = {"performer": [{"reference": "https://west.example/fhir/Practitioner/c1"}]}
+    by: dict[str, Any] = {"performer": [{"reference": "https://west.example/fhir/Practitioner/c1"}]}
 
     central = only(says(size(quantity(21, "mm"), **by), hospital=place), "lesion_measurement")
     routine = only(says(size(quantity(21, "mm"), **by)), "lesion_measurement")
@@ -151,7 +188,9 @@ def test_reader_by_the_settings() -> None:
 )
 def test_role_by_code(code: str, system: str, role: str) -> None:
     """CDISC TUMIDENT and DICOM carry the role that mCODE has no place for."""
-    fact = only(says(observation(coded("C94523", NCIT), focus=FOCUS, valueCodeableConcept=coded(code, system))), "lesion")
+    fact = only(
+        says(observation(coded("C94523", NCIT), focus=FOCUS, valueCodeableConcept=coded(code, system))), "lesion"
+    )
 
     assert (fact.lesion, fact.role) == ("key-of-west-BodyStructure-b1", role)
 
@@ -171,18 +210,25 @@ def test_node_by_the_term_of_its_site() -> None:
 def test_role_by_the_hospitals_own_carrier() -> None:
     """[carriers.BodyStructure] lesion_role gives a text that the hospital's list maps."""
     place = hospital(id="east", fhir_version="R5")
-    resource = {"resourceType": "BodyStructure", "includedStructure": [{"structure": coded("39607008", SCT)}],
-                "patient": {"reference": "Patient/p1"}}
-    fact = only(says(resource, "R5", hospital=place,
-                     carried=lambda name: ("non-target",) if name == "lesion_role" else ()), "lesion")
+    resource = {
+        "resourceType": "BodyStructure",
+        "includedStructure": [{"structure": coded("39607008", SCT)}],
+        "patient": {"reference": "Patient/p1"},
+    }
+    fact = only(
+        says(resource, "R5", hospital=place, carried=lambda name: ("non-target",) if name == "lesion_role" else ()),
+        "lesion",
+    )
 
     assert (fact.role, fact.site) == ("non-target", "lung")
 
 
 def test_role_in_a_coded_extension() -> None:
     """The east hospital's own code list, in an extension of the body structure."""
-    extension = {"url": "https://east.example/fhir/StructureDefinition/lesion-role",
-                 "valueCodeableConcept": coded("new", "https://east.example/fhir/CodeSystem/lesion-role")}
+    extension = {
+        "url": "https://east.example/fhir/StructureDefinition/lesion-role",
+        "valueCodeableConcept": coded("new", "https://east.example/fhir/CodeSystem/lesion-role"),
+    }
 
     assert only(says(body(extension=[extension]), hospital=hospital(id="east")), "lesion").role == "new"
 
@@ -202,8 +248,15 @@ SOUTH = {"BodySite/s1": {"resourceType": "BodySite", "identifier": [{"value": "L
 
 def sheet(**cells: str) -> dict[str, Any]:
     """A row of lesions.csv."""
-    whole = {"hospital": "south", "lesion": "BodyStructure/s1", "role": "target", "site": "", "node": "",
-             "irradiated_before": "", **cells}
+    whole = {
+        "hospital": "south",
+        "lesion": "BodyStructure/s1",
+        "role": "target",
+        "site": "",
+        "node": "",
+        "irradiated_before": "",
+        **cells,
+    }
     return {"resourceType": "Sheet", "id": "lesions/1", **row("lesions", **whole)}
 
 
@@ -215,8 +268,10 @@ def records_of(name: str) -> FakeRecords:
 @pytest.mark.parametrize("lesion", ["BodyStructure/s1", "BodySite/s1", "LES-1"])
 def test_lesion_of_a_sheet(lesion: str) -> None:
     """A sheet names another hospital's lesion by reference, in either version's word, or by identifier value."""
-    fact = only(says(sheet(lesion=lesion, node="yes", irradiated_before="no", site="neck_node"), records_of=records_of),
-                "lesion")
+    fact = only(
+        says(sheet(lesion=lesion, node="yes", irradiated_before="no", site="neck_node"), records_of=records_of),
+        "lesion",
+    )
 
     assert fact.lesion == "key-of-south-BodySite-s1"
     assert (fact.role, fact.site, fact.node, fact.irradiated_before) == ("target", "neck_node", True, False)
@@ -224,8 +279,14 @@ def test_lesion_of_a_sheet(lesion: str) -> None:
 
 @pytest.mark.parametrize(
     ("cells", "column"),
-    [({"role": "main"}, "role"), ({"hospital": "north"}, "hospital"), ({"lesion": "LES-9"}, "lesion"),
-     ({"lesion": ""}, "lesion"), ({"node": "perhaps"}, "node"), ({"signed_by": ""}, "signed_by")],
+    [
+        ({"role": "main"}, "role"),
+        ({"hospital": "north"}, "hospital"),
+        ({"lesion": "LES-9"}, "lesion"),
+        ({"lesion": ""}, "lesion"),
+        ({"node": "perhaps"}, "node"),
+        ({"signed_by": ""}, "signed_by"),
+    ],
 )
 def test_wrong_cell_is_named(cells: dict[str, str], column: str) -> None:
     """A mistake in a sheet is a Problem that names sheet and column, never the value."""

@@ -20,9 +20,12 @@ def stated(category: str, value: dict[str, Any], **elements: Any) -> dict[str, A
 @pytest.mark.parametrize(
     ("category", "value", "expected"),
     [
-        ("C96613", "C18058", ("overall", "PR")), ("C94534", "C18213", ("target", "SD")),
-        ("C94535", "C96700", ("non_target", "NON-CR/NON-PD")), ("C94536", "C4870", ("best_overall", "CR")),
-        ("C96613", "C103424", ("overall", "NE")), ("C96613", "C40413", ("overall", "NED")),
+        ("C96613", "C18058", ("overall", "PR")),
+        ("C94534", "C18213", ("target", "SD")),
+        ("C94535", "C96700", ("non_target", "NON-CR/NON-PD")),
+        ("C94536", "C4870", ("best_overall", "CR")),
+        ("C96613", "C103424", ("overall", "NE")),
+        ("C96613", "C40413", ("overall", "NED")),
     ],
 )
 def test_cdisc_response(category: str, value: str, expected: tuple[str, str]) -> None:
@@ -59,12 +62,19 @@ def test_look_alikes_are_refused(code: str) -> None:
 
 def test_look_alike_counts_where_the_hospital_is_configured() -> None:
     """A row of the hospital goes before the refusal for all."""
-    mine = ConceptRow(system=LOINC, code="21976-6", display="", concept="overall", hospital="west",
-                      relationship=Relationship.EQUIVALENT)
+    mine = ConceptRow(
+        system=LOINC,
+        code="21976-6",
+        display="",
+        concept="overall",
+        hospital="west",
+        relationship=Relationship.EQUIVALENT,
+    )
     known = study().concepts
     lists = {**known.lists, "response_assessment": known.lists["response_assessment"].with_rows((mine,))}
-    mapped = says(observation(coded("21976-6"), valueCodeableConcept=coded("C18058", NCIT)),
-                  concepts=Concepts(lists, known.terms))
+    mapped = says(
+        observation(coded("21976-6"), valueCodeableConcept=coded("C18058", NCIT)), concepts=Concepts(lists, known.terms)
+    )
 
     assert only(mapped, "response_assessment").category == "overall"
 
@@ -83,17 +93,22 @@ def test_unknown_value_waits() -> None:
     mapped = says(stated("C96613", coded("OBDS-K", "urn:obds")))
 
     assert (mapped.outcome, kinds(mapped), mapped.doubts[0].scope) == (
-        "waiting", ["unmapped_code"], ("west", "urn:obds", "OBDS-K"),
+        "waiting",
+        ["unmapped_code"],
+        ("west", "urn:obds", "OBDS-K"),
     )
 
 
 def test_response_of_a_component() -> None:
     """One record may judge targets and the whole."""
-    parts = [{"code": coded(code, NCIT), "valueCodeableConcept": coded("C18213", NCIT)} for code in ("C94534", "C96613")]
+    parts = [
+        {"code": coded(code, NCIT), "valueCodeableConcept": coded("C18213", NCIT)} for code in ("C94534", "C96613")
+    ]
     mapped = says(observation(coded("PANEL", "urn:local"), component=parts))
 
     assert [(f.category, f.element) for f in facts(mapped, "response_assessment")] == [
-        ("target", "component[0].value"), ("overall", "component[1].value"),
+        ("target", "component[0].value"),
+        ("overall", "component[1].value"),
     ]
 
 
@@ -106,8 +121,18 @@ def test_preliminary_reading_does_not_count() -> None:
 
 def sheet(**cells: str) -> dict[str, Any]:
     """A row of assessments.csv."""
-    whole = {"date": "2023-03-01", "end_date": "", "visit": "C3", "evaluator": "central 1", "category": "overall",
-             "value": "PR", "criteria": "RECIST 1.1", "lesion_hospital": "", "lesion": "", **cells}
+    whole = {
+        "date": "2023-03-01",
+        "end_date": "",
+        "visit": "C3",
+        "evaluator": "central 1",
+        "category": "overall",
+        "value": "PR",
+        "criteria": "RECIST 1.1",
+        "lesion_hospital": "",
+        "lesion": "",
+        **cells,
+    }
     return {"resourceType": "Sheet", "id": "assessments/1", **row("assessments", **whole)}
 
 
@@ -120,8 +145,14 @@ def test_response_of_a_sheet() -> None:
 
 def test_new_lesion_of_a_sheet() -> None:
     """A sheet names another hospital's lesion."""
-    cells = {"category": "new_lesion", "value": "unequivocal", "criteria": "", "evaluator": "",
-             "lesion_hospital": "south", "lesion": "BodySite/s1"}
+    cells = {
+        "category": "new_lesion",
+        "value": "unequivocal",
+        "criteria": "",
+        "evaluator": "",
+        "lesion_hospital": "south",
+        "lesion": "BodySite/s1",
+    }
     records = {"BodySite/s1": {"resourceType": "BodySite"}}
     fact = only(says(sheet(**cells), records_of=lambda name: FakeRecords(name, records)), "response_assessment")
 
@@ -133,4 +164,4 @@ def test_wrong_cell(column: str, value: str) -> None:
     """A cell outside its column's list is named."""
     mapped = says(sheet(**{column: value}))
 
-    assert [(p.code, p.origin.element) for p in mapped.problems][0] == ("sheet_cell", column)
+    assert (mapped.problems[0].code, mapped.problems[0].origin.element) == ("sheet_cell", column)

@@ -142,11 +142,14 @@ def test_local_code_counts_at_its_own_hospital_only() -> None:
 
 def test_blood_pressure_is_read_by_component() -> None:
     """The panel 85354-9 itself is no value."""
-    parts = [{"code": coded(code), "valueQuantity": quantity(n, "mm[Hg]")} for code, n in (("8480-6", 140), ("8462-4", 90))]
+    parts = [
+        {"code": coded(code), "valueQuantity": quantity(n, "mm[Hg]")} for code, n in (("8480-6", 140), ("8462-4", 90))
+    ]
     mapped = says(observation(coded("85354-9"), component=parts))
 
     assert [(f.test, f.value, f.element) for f in facts(mapped, "vital_sign")] == [
-        ("systolic", Decimal(140), "component[0].value"), ("diastolic", Decimal(90), "component[1].value"),
+        ("systolic", Decimal(140), "component[0].value"),
+        ("diastolic", Decimal(90), "component[1].value"),
     ]
 
 

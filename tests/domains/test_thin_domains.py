@@ -22,10 +22,19 @@ def with_row(name: str, system: str, code: str, concept: str) -> Concepts:
 
 def cancer(**elements: Any) -> dict[str, Any]:
     """A thyroid cancer with mCODE's histology."""
-    histology = {"url": MCODE + "mcode-histology-morphology-behavior",
-                 "valueCodeableConcept": coded("8021/3", "http://terminology.hl7.org/CodeSystem/icd-o-3")}
-    return {"resourceType": "Condition", "subject": {"reference": "Patient/p1"}, "code": coded("C73", ICD10),
-            "extension": [histology], "onsetDateTime": "2022-11", "recordedDate": "2022-12-24", **elements}
+    histology = {
+        "url": MCODE + "mcode-histology-morphology-behavior",
+        "valueCodeableConcept": coded("8021/3", "http://terminology.hl7.org/CodeSystem/icd-o-3"),
+    }
+    return {
+        "resourceType": "Condition",
+        "subject": {"reference": "Patient/p1"},
+        "code": coded("C73", ICD10),
+        "extension": [histology],
+        "onsetDateTime": "2022-11",
+        "recordedDate": "2022-12-24",
+        **elements,
+    }
 
 
 def test_diagnosis() -> None:
@@ -55,9 +64,15 @@ def test_denied_diagnosis(status: str) -> None:
 
 def test_medical_history_by_the_studys_list() -> None:
     """A condition of the list, with its end."""
-    resource = {"resourceType": "Condition", "code": coded("38341003", SCT), "abatementDateTime": "2020-01-05",
-                "clinicalStatus": coded("resolved", "urn:c")}
-    fact = only(says(resource, concepts=with_row("medical_history", SCT, "38341003", "hypertension")), "medical_history")
+    resource = {
+        "resourceType": "Condition",
+        "code": coded("38341003", SCT),
+        "abatementDateTime": "2020-01-05",
+        "clinicalStatus": coded("resolved", "urn:c"),
+    }
+    fact = only(
+        says(resource, concepts=with_row("medical_history", SCT, "38341003", "hypertension")), "medical_history"
+    )
 
     assert (fact.concept, fact.end_date.text, fact.status) == ("hypertension", "2020-01-05", "resolved")
 
@@ -65,19 +80,40 @@ def test_medical_history_by_the_studys_list() -> None:
 @pytest.mark.parametrize(
     ("version", "elements"),
     [
-        ("R4", {"status": "finished", "class": {"system": ACT, "code": "IMP"},
+        (
+            "R4",
+            {
+                "status": "finished",
+                "class": {"system": ACT, "code": "IMP"},
                 "period": {"start": "2023-03-01", "end": "2023-03-09"},
-                "hospitalization": {"dischargeDisposition": coded("exp", "http://terminology.hl7.org/CodeSystem/discharge-disposition")}}),
-        ("R5", {"status": "completed", "class": [coded("IMP", ACT)],
+                "hospitalization": {
+                    "dischargeDisposition": coded("exp", "http://terminology.hl7.org/CodeSystem/discharge-disposition")
+                },
+            },
+        ),
+        (
+            "R5",
+            {
+                "status": "completed",
+                "class": [coded("IMP", ACT)],
                 "actualPeriod": {"start": "2023-03-01", "end": "2023-03-09"},
-                "admission": {"dischargeDisposition": coded("exp", "http://terminology.hl7.org/CodeSystem/discharge-disposition")}}),
+                "admission": {
+                    "dischargeDisposition": coded("exp", "http://terminology.hl7.org/CodeSystem/discharge-disposition")
+                },
+            },
+        ),
     ],
 )
 def test_stay(version: Any, elements: dict[str, Any]) -> None:
     """One coding in R4, a list of concepts in R5; both tell class, days and how it ended."""
     fact = only(says({"resourceType": "Encounter", **elements}, version), "hospital_stay")
 
-    assert (fact.kind, fact.start_date.text, fact.end_date.text, fact.died) == ("inpatient", "2023-03-01", "2023-03-09", True)
+    assert (fact.kind, fact.start_date.text, fact.end_date.text, fact.died) == (
+        "inpatient",
+        "2023-03-01",
+        "2023-03-09",
+        True,
+    )
 
 
 def test_planned_stay_is_none() -> None:
@@ -103,11 +139,16 @@ def test_text_result_of_a_biomarker_is_not_carried() -> None:
 def test_tumour_assessment_as_a_record_of_its_own() -> None:
     """A panel or report that a study's list calls a tumour assessment; other reports are none."""
     known = with_row("response_assessment", "urn:local", "RESTAGING", "tumor_assessment")
-    report = {"resourceType": "DiagnosticReport", "status": "final", "code": coded("RESTAGING", "urn:local"),
-              "category": [coded("77477000", SCT)],
-              "effectivePeriod": {"start": "2023-03-01", "end": "2023-03-03"}}
-    fact = only(says(report, concepts=known, carried=lambda name: ("Baseline",) if name == "visit" else ()),
-                "tumor_assessment")
+    report = {
+        "resourceType": "DiagnosticReport",
+        "status": "final",
+        "code": coded("RESTAGING", "urn:local"),
+        "category": [coded("77477000", SCT)],
+        "effectivePeriod": {"start": "2023-03-01", "end": "2023-03-03"},
+    }
+    fact = only(
+        says(report, concepts=known, carried=lambda name: ("Baseline",) if name == "visit" else ()), "tumor_assessment"
+    )
 
     assert (fact.start_date.text, fact.end_date.text, fact.stated_baseline) == ("2023-03-01", "2023-03-03", True)
     assert facts(says({**report, "code": coded("24627-2")}, concepts=known), "tumor_assessment") == []
