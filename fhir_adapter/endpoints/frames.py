@@ -21,7 +21,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "ae_action": ("component", "action"),
     "ae_causality": ("component", "relatedness", "related"),
     "ae_seriousness": ("criterion",),
-    "anticancer_therapy": ("kind", "therapy", "stated_role", "status", *_PERIOD),
+    "anticancer_therapy": ("kind", "therapy", "stated_role", "record", "status", *_PERIOD),
     "demographic": ("sex", "birth_year"),
     "disposition": ("event", "date", "component", "level", "state", "reason"),
     "drug_administration": ("drug", "status", "given", "evidence", "dose_mg", *_PERIOD),

@@ -178,7 +178,7 @@ def _by_visit(labelled: list[Scan], plan: Plan) -> list[Group]:
 
 def _into(found: list[Group], scan: Scan, plan: Plan) -> bool:
     """Put a scan without a visit into the visit that spans its day or stands in its window."""
-    window = plan.window(scan.first)
+    window = None if scan.imputed else plan.window(scan.first)
     spanning = [group for group in found if group.first <= scan.first <= group.last]
     windowed = [group for group in found if window is not None and group.window == window]
     if not spanning and not windowed:
@@ -207,7 +207,7 @@ def _by_days(rest: list[Scan], plan: Plan) -> list[Group]:
 def _joins(group: Group, scan: Scan, plan: Plan) -> bool:
     """Whether the next scan belongs to the group before it; marks the group when that is open."""
     window = plan.window(scan.first)
-    if not plan.same_side(group.first, scan.first):
+    if scan.imputed or not plan.same_side(group.first, scan.first):
         return False
     if None not in (window, group.window) and window != group.window:
         return False

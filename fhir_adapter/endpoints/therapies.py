@@ -161,7 +161,7 @@ def _match(records: list[_Record], statements: list[Row]) -> list[tuple[_Record,
 
 
 def _is_about(row: Row, record: _Record) -> bool:
-    if row.resource in record.resources:
+    if row.resource in record.resources or row.record in record.resources:
         return True
     if row.kind != record.kind:
         return False

@@ -140,7 +140,7 @@ def ae_summary(frame: pd.DataFrame, name: str = "registered") -> pd.DataFrame:
     term, participants, one column per grade `1` to `5` and `missing`.
     """
     columns = ["level", "soc", "term", "participants", *GRADES]
-    events = frame[frame[f"in_{name}"] == True] if not frame.empty else frame  # noqa: E712 - an object column
+    events = frame[frame[f"in_{name}"].eq(True)]
     if len(events) == 0:
         return pd.DataFrame({column: pd.Series(dtype=object) for column in columns})
     parts: list[pd.DataFrame] = []
@@ -148,7 +148,7 @@ def ae_summary(frame: pd.DataFrame, name: str = "registered") -> pd.DataFrame:
     for level, keys in levels:
         worst = events.assign(grade=pd.to_numeric(events["grade"])).groupby([*keys, "subject"], as_index=False)[
             "grade"].max()
-        label = worst["grade"].map(lambda grade: "missing" if pd.isna(grade) else str(int(grade)))
+        label = worst["grade"].astype("Int64").astype("string").fillna("missing")
         counted = worst.assign(label=label, one=1, **{key: "" for key in ("soc", "term") if key not in keys})
         table = counted.pivot_table(index=["soc", "term"], columns="label", values="one", aggfunc="sum", fill_value=0)
         table = table.reindex(columns=list(GRADES), fill_value=0).astype("int64")

@@ -1,0 +1,96 @@
+"""The whole-column derivation against a slow reference written from the text (`reference.py`)."""
+
+from functools import cache
+
+import pandas as pd
+
+from fhir_adapter.endpoints import derive
+from fhir_adapter.endpoints.derivation import Derived
+from tests.endpoints import reference
+from tests.endpoints.build import PROTOCOL, TERMS, protocol
+from tests.endpoints.invented import as_facts, subject
+
+SUBJECTS = 400
+
+
+@cache
+def known() -> list[reference.Subject]:
+    """The invented subjects."""
+    return [subject(number) for number in range(SUBJECTS)]
+
+
+@cache
+def derived() -> Derived:
+    """All of them derived together."""
+    parts = [as_facts(one) for one in known()]
+    names = sorted({name for part in parts for name in part})
+    whole = {}
+    for name in names:
+        frame = pd.concat([part[name] for part in parts if name in part], ignore_index=True)
+        whole[name] = frame.assign(fact_key=[f"{name}{number:06d}" for number in range(len(frame))],
+                                   resource=[f"{name}/{number}" for number in range(len(frame))])
+    rules = protocol(response={"source": "lesions"})
+    assert rules.schedule == PROTOCOL.schedule
+    return derive(whole, rules, TERMS)
+
+
+def compared(found: dict[str, object], expected: dict[str, object]) -> dict[str, tuple[object, object]]:
+    """Where the two differ: subject -> (found, expected)."""
+    return {name: (found.get(name), value) for name, value in expected.items() if found.get(name) != value}
+
+
+def test_overall_responses() -> None:
+    """Every time point of every subject."""
+    frame = derived().frames["time_point"]
+    frame = frame[frame["number"] > 0].sort_values(["subject", "number"])
+    found = {name: list(zip(part["date"], part["overall"], strict=True)) for name, part in frame.groupby("subject")}
+    expected = {one.name: [(point.day.isoformat(), point.overall) for point in reference.assessed(one)]
+                for one in known()}
+
+    assert compared({name: found.get(name, []) for name in expected}, expected) == {}
+
+
+def test_best_responses() -> None:
+    """Unconfirmed and confirmed."""
+    frame = derived().frames["best_response"]
+    for confirmed in (False, True):
+        rows = frame[frame["confirmed"].eq(confirmed)]
+        found = dict(zip(rows["subject"], rows["value"], strict=True))
+
+        assert compared(found, {one.name: reference.best(one, confirmed) for one in known()}) == {}
+
+
+def test_progression_free_survival() -> None:
+    """Both rules."""
+    frame = derived().frames["time_to_event"]
+    for rule in ("treatment_policy", "table_a"):
+        rows = frame[(frame["endpoint"] == "PFS") & (frame["rule"] == rule)]
+        found = dict(zip(rows["subject"], zip(rows["date"], rows["status"], strict=True), strict=True))
+        expected = {}
+        for one in known():
+            day, status = reference.pfs(one, rule == "table_a")
+            expected[one.name] = (day.isoformat(), status)
+
+        assert compared(found, expected) == {}
+
+
+def test_overall_survival() -> None:
+    """Death, else last known alive."""
+    frame = derived().frames["time_to_event"]
+    rows = frame[frame["endpoint"] == "OS"]
+    found = dict(zip(rows["subject"], zip(rows["date"], rows["status"], strict=True), strict=True))
+    expected = {}
+    for one in known():
+        day, status = reference.survival(one)
+        expected[one.name] = (day.isoformat(), status)
+
+    assert compared(found, expected) == {}
+
+
+def test_the_invented_subjects_reach_every_answer() -> None:
+    """A comparison is worth what it covers."""
+    frame = derived().frames
+    assert set(frame["time_point"]["overall"].dropna()) == {"CR", "PR", "SD", "PD", "NE", "NON-CR/NON-PD"}
+    reasons = frame["time_to_event"].loc[frame["time_to_event"]["endpoint"] == "PFS", "reason"]
+    assert set(reasons) >= {"progression", "death", "no_baseline", "no_assessment", "missed_assessments",
+                            "new_therapy", "last_assessment"}
