@@ -13,7 +13,7 @@ import msgspec
 from fhir_adapter.core.windows import Damage, Entry, Gap, Outcome, Page
 from fhir_adapter.wire import scan
 from fhir_adapter.wire.faults import safe_code
-from fhir_adapter.wire.heads import HeadError, read_head
+from fhir_adapter.wire.heads import CONTROL, HeadError, read_head
 
 MAX_PAGE = 64 * 1024 * 1024
 """The largest page that is taken, decompressed."""
@@ -56,7 +56,7 @@ class _Bundle(msgspec.Struct, rename="camel"):
     type: str | None = None
     total: int | None = None
     link: list[_Link] | None = None
-    entry: list[msgspec.Raw] | None = None
+    entry: list[_Entry] | None = None
 
 
 class _Issue(msgspec.Struct):
@@ -156,9 +156,9 @@ def open_page(body: bytes, opening: Opening) -> Page:
         return _salvage(body, harvest) if kind in (None, "Bundle") else _bare(body, kind, harvest)
     if bundle.resource_type != "Bundle":
         return _bare(body, bundle.resource_type, harvest)
-    pieces = [bytes(raw) for raw in bundle.entry or []]
-    _take_all(harvest, list(zip(_positions(body, pieces), pieces, strict=True)))
-    return harvest.page(bundle)
+    _take_all(harvest, [(0, b"", entry) for entry in bundle.entry or []])
+    # Where things stand matters only for damage, so it is found out only then.
+    return _salvage(body, _Harvest(opening)) if harvest.damages else harvest.page(bundle)
 
 
 def _repeats_entry(body: bytes) -> bool:
@@ -166,17 +166,6 @@ def _repeats_entry(body: bytes) -> bool:
     top = scan.cut(body)
     decoded = _bundles.decode(body)
     return len(top.elements) != len(decoded.entry or [])
-
-
-def _positions(body: bytes, pieces: list[bytes]) -> list[int]:
-    """Where each entry stands; entries follow each other, so each is looked for after the one before."""
-    positions = []
-    start = 0
-    for piece in pieces:
-        start = body.find(piece, start)
-        positions.append(start)
-        start += len(piece)
-    return positions
 
 
 def _kind(body: bytes) -> str | None:
@@ -219,7 +208,7 @@ def _salvage(body: bytes, harvest: _Harvest) -> Page:
         whole = body[piece.start : piece.end]
         parts = [piece] if _decodes(whole) else scan.split_again(body, piece)
         pieces.extend((part.start, body[part.start : part.end]) for part in parts)
-    _take_all(harvest, pieces)
+    _take_all(harvest, [(position, piece, _open_entry(piece)) for position, piece in pieces])
     if not top.complete:
         harvest.gaps.append(Gap(code="truncated", message="a page ends before its Bundle does"))
     if "entry" in top.members and _member(body, top, "entry", object) is not None:
@@ -251,28 +240,30 @@ def _decodes(piece: bytes) -> bool:
     return True
 
 
-def _take_all(harvest: _Harvest, pieces: list[tuple[int, bytes]]) -> None:
-    """Takes every entry of a Bundle; first the names, so that a `urn:uuid` subject finds its patient."""
-    opened = []
-    for position, piece in pieces:
-        entry = _open_entry(piece)
-        opened.append((position, piece, entry))
-        if entry is not None and entry.full_url and (not harvest.opening.base or entry.full_url.startswith("urn:")):
+def _take_all(harvest: _Harvest, opened: list[tuple[int, bytes, _Entry | None]]) -> None:
+    """Takes every entry of a Bundle: position, bytes, and what they decode to (None: nothing).
+
+    The names come first, so that a `urn:uuid` subject finds its patient.
+    """
+    is_file = not harvest.opening.base
+    for _, _, entry in opened:
+        if entry is not None and entry.full_url and (is_file or entry.full_url.startswith("urn:")):
             _learn_name(harvest, entry)
     for position, piece, entry in opened:
         if entry is None:
             harvest.damage(*_malformed(piece), position, piece)
-        elif bytes(entry.resource) in (b"", b"null"):
+            continue
+        resource = bytes(entry.resource)
+        url = "" if entry.full_url is None or CONTROL.search(entry.full_url) else entry.full_url
+        if len(resource) <= 4:  # nothing, or null
             _take_empty(harvest, position, piece, entry)
+        elif scan.too_deep(resource):
+            harvest.damage(*_malformed(resource), position, piece)
         else:
-            resource = bytes(entry.resource)
-            url = entry.full_url or ""
             _take_resource(harvest, position + piece.find(resource), resource, url)
 
 
 def _open_entry(piece: bytes) -> _Entry | None:
-    if scan.too_deep(piece):
-        return None
     try:
         return _entries.decode(piece)
     except msgspec.ValidationError:
@@ -331,9 +322,10 @@ def _take_empty(harvest: _Harvest, position: int, piece: bytes, entry: _Entry) -
     response = entry.response or _Response()
     is_delete = request.method == "DELETE" or (response.status or "").startswith(("204", "410"))
     parts = (request.url or entry.full_url or "").split("?")[0].split("/_history/")[0].rstrip("/").split("/")
-    if not is_delete or len(parts) < 2 or not parts[-2] or not parts[-1]:
+    version = (response.etag or "").removeprefix("W/").strip('"')
+    texts = (*parts[-2:], version, response.last_modified or "")
+    if not is_delete or len(parts) < 2 or not parts[-2] or not parts[-1] or CONTROL.search("".join(texts)):
         harvest.damage("unreadable_head", "an entry has no resource and deletes nothing", position, piece)
         return
-    version = (response.etag or "").removeprefix("W/").strip('"')
     harvest.entries.append(Entry(type=parts[-2], id=parts[-1], version_id=version,
-                                 last_updated=response.last_modified or "", deleted=True, url=entry.full_url or ""))
+                                 last_updated=response.last_modified or "", deleted=True))

@@ -8,7 +8,7 @@ import msgspec
 from fhir_adapter.core.windows import Entry
 
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PATIENT = re.compile(r"Patient/([^/?#]+)(?:/_history/[^/?#]+)?")
 
 
@@ -77,18 +77,18 @@ def read_head(body: bytes, names: Mapping[str, str] | None = None, base: str = "
     if not _TYPE.fullmatch(head.resource_type):
         raise HeadError("a record has no resourceType", malformed=False)
     meta = head.meta or _Meta()
-    subject = head.subject if isinstance(head.subject, list) else [head.subject]
+    subject = head.subject if isinstance(head.subject, list) else (head.subject,)
     references = [found.reference for found in (*subject, head.patient, head.individual)
                   if found is not None and found.reference]
     texts = (head.id or "", meta.version_id or "", meta.last_updated or "", *references)
-    if any(map(_CONTROL.search, texts)):
+    if CONTROL.search("".join(texts)):
         raise HeadError("id, meta or subject of a record holds a control character", malformed=False)
-    subjects = dict.fromkeys(_person(reference, names or {}, base) for reference in references)
+    subjects = dict.fromkeys([_person(reference, names, base) for reference in references])
     return Head(type=head.resource_type, id=texts[0], version_id=texts[1], last_updated=texts[2],
                 subjects=tuple(subjects))
 
 
-def _person(reference: str, names: Mapping[str, str], base: str) -> str:
-    reference = names.get(reference, reference)
+def _person(reference: str, names: Mapping[str, str] | None, base: str) -> str:
+    reference = names.get(reference, reference) if names else reference
     match = _PATIENT.fullmatch(reference.removeprefix(f"{base}/") if base else reference)
     return f"Patient/{match[1]}" if match else reference

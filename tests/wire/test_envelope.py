@@ -93,7 +93,7 @@ def test_deletes_of_histories_and_bulk_files() -> None:
 DEEP = b"[" * 100_000 + b"]" * 100_000
 BAD = {
     "deep nesting": b'{"resource":{"resourceType":"Observation","id":"x","a":' + DEEP + b"}}",
-    "nesting of 201": b'{"resource":{"resourceType":"Observation","id":"x","a":' + b"[" * 199 + b"]" * 199 + b"}}",
+    "nesting of 201": b'{"resource":{"resourceType":"Observation","id":"x","a":' + b"[" * 200 + b"]" * 200 + b"}}",
     "lone surrogate": b'{"resource":{"resourceType":"Observation","id":"x","a":"\\ud800"}}',
     "NUL": b'{"resource":{"resourceType":"Observation","id":"x","a":"\x00"}}',
     "NUL in the id": b'{"resource":{"resourceType":"Observation","id":"x\\u0000"}}',
@@ -129,6 +129,14 @@ def test_bad_entries_spare_their_neighbours(bad: bytes) -> None:
     assert found.code in ("malformed_json", "unreadable_head")
     assert body[found.position : found.position + found.length] == found.body
     assert page.next == "Observation?page=2"
+
+
+def test_nesting_of_200_is_allowed() -> None:
+    """The limit counts from the record itself, on a sound page and beside a bad neighbour alike."""
+    entry = b'{"resource":{"resourceType":"Observation","id":"x","a":' + b"[" * 199 + b"]" * 199 + b"}}"
+
+    for page in (_page(entry), _page(entry, BAD["NUL"])):
+        assert [found.id for found in _open(page).entries] == ["x"]
 
 
 def test_unkept_damage_is_a_digest_only() -> None:
