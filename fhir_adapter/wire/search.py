@@ -67,7 +67,12 @@ class _Pass:
     @property
     def moved(self) -> bool:
         """Records moved between pages while we read: some may have slipped through."""
-        return self.pages > 1 and (self.repeated or len(self.totals) > 1)
+        return self.pages > 1 and (self.repeated or not self.is_steady)
+
+    @property
+    def is_steady(self) -> bool:
+        """The server's count, if it gives one, stayed the same from the first page to the last."""
+        return len(self.totals) <= 1
 
 
 def pages(connection: Connection, question: Question, *, resume: str | None = None) -> Iterator[Page]:
@@ -126,7 +131,8 @@ def _learns(connection: Connection, question: Question, fault: Refused) -> bool:
 
 
 def _passes(connection: Connection, question: Question, resume: str | None) -> Iterator[Page]:
-    """Reads the question until a pass shows no sign of drift; a lost cursor starts a pass again.
+    """Reads the question until a pass shows no sign of drift, or nothing new under a steady count (Oracle repeats
+    records on later pages, Q13); a lost cursor starts a pass again.
 
     A resumed pass has not seen the first pages, so where the server counts, the question is read once more.
     """
@@ -144,8 +150,9 @@ def _passes(connection: Connection, question: Question, resume: str | None) -> I
         seen |= walk.ids
         if walk.failed or not (walk.is_short or walk.moved):
             return
-        if attempt and not is_new and not walk.moved:
-            yield _gap("short", "the server counts more records than it gives")
+        if attempt and not is_new and walk.is_steady:
+            if walk.is_short:
+                yield _gap("short", "the server counts more records than it gives")
             return
     cause = ("cursor_lost", "the cursor") if is_lost else ("short", "records or counts")
     yield _gap(cause[0], f"{cause[1]} did not hold still in {MAX_PASSES} readings")

@@ -242,6 +242,41 @@ def test_deletes_while_paging_are_read_again_trap_1() -> None:
     assert (set(_ids(pages)), _gaps(pages)) == ({"o1", "o2", "o3", "o4"}, [])
 
 
+def test_a_server_that_always_repeats_records_is_believed_in_the_end_q13() -> None:
+    """Q13: Oracle may give a record on two pages for good; a second reading without anything new settles it."""
+    script = Script()
+    first = bundle(record("Observation", "o1"), record("Observation", "o2"), next_link=f"{BASE}/Observation?page=2")
+    script.expect(ONE, first, first)
+    script.expect("Observation?page=2", *[bundle(record("Observation", "o2"), record("Observation", "o3"))] * 2)
+
+    pages = _ask(script, _question("p1"))
+
+    assert (set(_ids(pages)), _gaps(pages)) == ({"o1", "o2", "o3"}, [])
+
+
+def test_records_that_never_hold_still_leave_a_gap_trap_1() -> None:
+    """Trap 1: a count that changes in each of four readings is said, not believed."""
+    script = Script()
+    for number in range(search.MAX_PASSES):
+        script.expect(ONE, bundle(record("Observation", "o1"), next_link=f"{BASE}/Observation?_offset=1", total=3))
+        script.expect("Observation?_offset=1", bundle(record("Observation", f"o{number}x"), total=2))
+
+    assert _gaps(_ask(script, _question("p1"))) == ["short"]
+
+
+def test_a_resumed_answer_is_counted_from_its_beginning_trap_1() -> None:
+    """Trap 1: the tail of an answer proves nothing about its beginning; where the server counts, all is read again."""
+    script = Script()
+    tail = f"{BASE}/Observation?_offset=1"
+    script.expect("Observation?_offset=1", *[bundle(record("Observation", "o2"), total=2)] * 2)
+    script.expect(ONE, bundle(record("Observation", "o1"), next_link=tail, total=2))
+
+    with asking(script) as connection:
+        pages = list(search.pages(connection, _question("p1"), resume=tail))
+
+    assert (_ids(pages), _gaps(pages)) == (["o2", "o1", "o2"], [])
+
+
 def test_a_steady_answer_of_several_pages_is_read_once_q14() -> None:
     """Q14: short pages are not the end, and no sign of drift means no second reading."""
     script = Script()
