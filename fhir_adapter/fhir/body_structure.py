@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from fhir_adapter.fhir.elements import CodeableConcept, Element, Extension, Identifier, Reference, Resource
+from fhir_adapter.fhir.elements import CodeableConcept, Element, Extension, Identifier, Meta, Reference, Resource
 
 
 class IncludedStructure(Element, frozen=True, kw_only=True):
@@ -23,6 +23,7 @@ class BodyStructure(Resource, frozen=True, kw_only=True):
         "included_structure": ("R5",),
     }
 
+    meta: Meta | None = None
     identifier: tuple[Identifier, ...] = ()
     active: bool | None = None
     morphology: CodeableConcept | None = None

@@ -190,10 +190,8 @@ class Extension(Element, frozen=True, kw_only=True):
 
 
 class Meta(Element, frozen=True, kw_only=True):
-    """Version and profiles of a resource, as its server states them."""
+    """The profiles that a resource claims; its version is read with its head, by the wire."""
 
-    version_id: str | None = None
-    last_updated: str | None = None
     profile: tuple[str, ...] = ()
 
 
@@ -217,7 +215,6 @@ class Resource(Element, frozen=True, kw_only=True):
 
     resource_type: str
     id: str | None = None
-    meta: Meta | None = None
     extension: tuple[Extension, ...] = ()
     modifier_extension: tuple[Extension, ...] = ()
     contained: tuple[msgspec.Raw, ...] = ()

@@ -118,7 +118,6 @@ class Observation(Resource, frozen=True, kw_only=True):
         ("effective_date_time", "effective_period", "effective_instant", "effective_timing"),
     )
     ONLY: ClassVar[dict[str, tuple[str, ...]]] = {
-        "context": ("STU3",),
         "related": ("STU3",),
         "value_integer": ("R4", "R5"),
         "has_member": ("R4", "R5"),
@@ -142,9 +141,6 @@ class Observation(Resource, frozen=True, kw_only=True):
     value_period: Period | None = None
     value_reference: Reference | None = None
     data_absent_reason: CodeableConcept | None = None
-    subject: Reference | None = None
-    encounter_: Reference | None = msgspec.field(name="encounter", default=None)
-    context: Reference | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
     effective_instant: str | None = None
@@ -160,11 +156,6 @@ class Observation(Resource, frozen=True, kw_only=True):
     related: tuple[Related, ...] = ()
     has_member: tuple[Reference, ...] = ()
     derived_from_: tuple[Reference, ...] = msgspec.field(name="derivedFrom", default=())
-
-    @property
-    def encounter(self) -> Reference | None:
-        """The stay during which it was made (STU3 calls it context)."""
-        return self.encounter_ or self.context
 
     @property
     def when(self) -> Span:

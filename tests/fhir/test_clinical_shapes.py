@@ -59,13 +59,6 @@ def test_links_of_an_observation() -> None:
     assert [r.reference for r in later.sources] == ["Observation/o3"]
 
 
-def test_encounter_of_an_observation() -> None:
-    """STU3 context, later encounter."""
-    stay = {"reference": "Encounter/e1"}
-
-    assert read(observation(context=stay), "STU3").encounter == read(observation(encounter=stay)).encounter
-
-
 @pytest.mark.parametrize(
     ("elements", "version", "code"),
     [
