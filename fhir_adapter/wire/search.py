@@ -8,6 +8,7 @@ What real servers do, and what is done about it:
   `_sort=_id` where listed; and after an answer of several pages, unique ids are compared with `total`, repeated ids and
   a changing `total` are noticed, and the question is asked again until a pass shows no such sign. Pages of each pass
   are yielded: a record that comes twice is recognised by whoever stores it.
+  docs/decisions/0004 says what is not seen this way.
 - A cursor may expire (Q7): 404 or 410 on a next link starts the question again.
 - A list of patients or a parameter may be refused: asked again in simpler words, and remembered for this run.
 """
