@@ -46,6 +46,8 @@ class Database:
             DatabaseError: the database cannot be read.
         """
         with told(self.which), self.engine.connect() as connection:
+            if self.backend == "postgresql":  # SQLite's readers see one moment anyway
+                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             try:
                 yield Transaction(connection)
             finally:

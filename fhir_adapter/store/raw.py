@@ -49,7 +49,8 @@ class _Intake:
     """Works the entries of one page into versions; writes nothing itself."""
 
     def __init__(self, transaction: Transaction, hospital: str, states: dict[str, _State], seen: set[int]) -> None:
-        self.transaction, self.hospital, self.states, self.seen = transaction, hospital, states, seen
+        self.transaction, self.hospital, self.states = transaction, hospital, states
+        self.seen, self.fresh = seen, set[int]()
         self.versions: list[tuple[Any, ...]] = []
         self.changed: set[str] = set()
         self.unchanged = self.repeated = self.outside = 0
@@ -68,7 +69,7 @@ class _Intake:
         else:
             verdict = succession.compare(new, state.seen, same_content=self._same_content(key, new, kept, state))
             unsure = verdict == succession.UNORDERED and new.version_id and state.kind != Kind.NOT_VISIBLE
-            if verdict == succession.UNCHANGED and mark not in self.seen:
+            if verdict == succession.UNCHANGED and mark not in self.seen and mark not in self.fresh:
                 self.unchanged += 1
             elif verdict == succession.UNCHANGED or (
                 (verdict == succession.OLDER or unsure) and self._have(key, new)
@@ -76,7 +77,7 @@ class _Intake:
                 self.repeated += 1
             else:
                 self._version(key, kept, new, is_head=verdict != succession.OLDER)
-        self.seen.add(mark)
+        self.fresh.add(mark)
 
     def _same_content(self, key: str, new: Seen, kept: Kept, state: _State) -> bool:
         if not succession.needs_content(new, state.seen):
@@ -111,6 +112,8 @@ class _Intake:
         state.ordinals += 1
         kind = Kind.DELETED if entry.deleted else Kind.CONTENT
         if is_head:
+            if not entry.version_id and not entry.deleted:  # from now on content alone tells what is new
+                new = msgspec.structs.replace(new, canonical=succession.canonical_sha(entry.body))
             state.ordinal, state.kind, state.seen, state.body = state.ordinals, kind.value, new, entry.body
             if kept.patient is not None:
                 state.patient = kept.patient
@@ -140,7 +143,7 @@ class Raw(OpenVault):
         """
         kept, unstorable = _storable(page.kept)
         keys = [self.key(hospital, item.entry.type, item.entry.id) for item in kept]
-        seen = set(self._seen.get(page.run, ()))
+        seen = self._seen.setdefault(page.run, set())
         with self.database.writing() as transaction:
             require_lease(transaction, lease, now)
             intake = _Intake(transaction, hospital, _states(transaction, set(keys)), seen)
@@ -153,8 +156,7 @@ class Raw(OpenVault):
                 move_window(transaction, page, now)
             if page.coverage:
                 move_coverage(transaction, hospital, page.coverage)
-        if page.kept:
-            self._seen[page.run] = seen
+        seen |= intake.fresh
         return PageCounts(
             outside=page.outside + intake.outside, unchanged=intake.unchanged, repeated=intake.repeated,
             unreadable=len(damages), new=len(intake.versions),

@@ -46,13 +46,12 @@ def canonical_sha(body: bytes) -> str:
 
 
 def seen(entry: Entry) -> Seen:
-    """What is compared of an arriving entry; the canonical digest is made when it is needed."""
+    """What is compared of an arriving entry; the canonical digest is made only when it is needed."""
     return Seen(
         version_id=entry.version_id,
         last_updated=entry.last_updated,
         deleted=entry.deleted,
         sha256=hashlib.sha256(entry.body).hexdigest(),
-        canonical=None if entry.version_id or entry.deleted else canonical_sha(entry.body),
     )
 
 

@@ -107,12 +107,9 @@ class Transaction:
         if not rows:
             return
         if self.postgres:
-            stage = self._stage(table)
-            self._copy(stage, (*columns, *key), rows)
             sets = ", ".join(f'"{name}" = s."{name}"' for name in columns)
-            where = " AND ".join(f't."{name}" = s."{name}"' for name in key)
-            self.run(f"UPDATE {table} t SET {sets} FROM {stage} s WHERE {where}")
-            self.run(f"DELETE FROM {stage}")
+            source, arrays = _unnested((*columns, *key), rows)
+            self.run(f"UPDATE {table} t SET {sets} FROM {source} WHERE {_same(key)}", arrays)
         else:
             sets = ", ".join(f'"{name}" = ?' for name in columns)
             where = " AND ".join(f'"{name}" = ?' for name in key)
@@ -123,11 +120,8 @@ class Transaction:
         if not rows:
             return
         if self.postgres:
-            stage = self._stage(table)
-            self._copy(stage, key, rows)
-            where = " AND ".join(f't."{name}" = s."{name}"' for name in key)
-            self.run(f"DELETE FROM {table} t USING {stage} s WHERE {where}")
-            self.run(f"DELETE FROM {stage}")
+            source, arrays = _unnested(key, rows)
+            self.run(f"DELETE FROM {table} t USING {source} WHERE {_same(key)}", arrays)
         else:
             where = " AND ".join(f'"{name}" = ?' for name in key)
             self.many(f"DELETE FROM {table} WHERE {where}", rows)
@@ -147,3 +141,17 @@ class Transaction:
 
 def _marks(columns: Sequence[str]) -> str:
     return ", ".join("?" * len(columns))
+
+
+def _same(key: Sequence[str]) -> str:
+    return " AND ".join(f't."{name}" = s."{name}"' for name in key)
+
+
+_ARRAYS = {bool: "boolean[]", int: "bigint[]"}
+
+
+def _unnested(columns: Sequence[str], rows: Sequence[Row]) -> tuple[str, tuple[list[Any], ...]]:
+    """PostgreSQL: rows as one array a column; a temporary table for each statement would cost more."""
+    arrays = tuple(list(column) for column in zip(*rows, strict=True))
+    marks = ", ".join(f"?::{_ARRAYS.get(type(array[0]), 'text[]')}" for array in arrays)
+    return f"unnest({marks}) AS s({listed(columns)})", arrays
