@@ -12,7 +12,7 @@ import pandas as pd
 
 from fhir_adapter.endpoints import baseline, lesions, new_lesions, reading_lesions, reading_reports
 from fhir_adapter.endpoints.doubts import Doubt
-from fhir_adapter.endpoints.frames import NOTHING, Ground, Trial, together
+from fhir_adapter.endpoints.frames import NOTHING, Ground, Trial
 from fhir_adapter.endpoints.grouping import Group, Plan, Series, ambiguous, groups, scans
 from fhir_adapter.endpoints.lesions import Finding, Lesion, Others, Place
 from fhir_adapter.endpoints.new_lesions import Sighting
@@ -45,8 +45,7 @@ class _Material(msgspec.Struct, frozen=True, kw_only=True):
     """What was found at each place (series and group), before it is read."""
 
     groups: dict[Series, list[Group]]
-    lesions: dict[tuple[str, str], Lesion]
-    rows: pd.DataFrame
+    doubted: dict[str, Ground]
     findings: dict[Place, Finding]
     others: dict[Place, Others]
     sightings: dict[Place, Sighting]
@@ -54,6 +53,7 @@ class _Material(msgspec.Struct, frozen=True, kw_only=True):
     non_target: dict[Place, Report]
     target_counts: dict[Series, int]
     other_counts: dict[Series, int]
+    others_stated: frozenset[Series]
     unknown_roles: frozenset[Series]
     doubts: list[Doubt]
 
@@ -102,11 +102,12 @@ def _material(trial: Trial, starts: dict[str, baseline.Start], therapy: Roles) -
     rows = lesions.measurements(trial, known, places, _irradiated(therapy))
     counts = {role: _followed(rows, known, role, found) for role in ("target", "non-target")}
     overall = reading_reports.reports(trial, places, days, "overall")
+    stated = reading_reports.reports(trial, places, days, "non_target")
     bare = rows[rows["role"].isna()]
     return _Material(
-        groups=found, lesions=known, rows=rows, findings=lesions.sums(rows),
+        groups=found, doubted=_doubted(known), findings=lesions.sums(rows),
         others=lesions.others(rows, counts["non-target"]), sightings=new_lesions.sightings(trial, places, rows),
-        overall=overall, non_target=reading_reports.reports(trial, places, days, "non_target"),
+        overall=overall, non_target=stated, others_stated=frozenset((place[0], place[1]) for place in stated),
         target_counts=counts["target"], other_counts=counts["non-target"],
         unknown_roles=frozenset(zip(bare["subject"].tolist(), bare["evaluator"].tolist(), strict=True)),
         doubts=doubts + reading_reports.contradictions(overall),
@@ -179,7 +180,7 @@ def _from_lesions(series: Series, place: int, number: int, material: _Material) 
     """The time point as its lesions show it, before any rule; None for a reader who follows no lesion."""
     where = (*series, place)
     counts = (material.target_counts.get(series, 0), material.other_counts.get(series, 0))
-    said_other = [key for key in material.non_target if key[:2] == series]
+    said_other = series in material.others_stated
     roleless = series in material.unknown_roles
     if not any(counts) and not said_other and not roleless:
         return None
@@ -190,19 +191,22 @@ def _from_lesions(series: Series, place: int, number: int, material: _Material) 
         series=series, source="lesions", number=number, group=group, targets=counts[0],
         sum_um=finding.sum_um if finding else None,
         complete=counts[0] > 0 and finding is not None and finding.measured == counts[0],
-        target="NE" if unknown else None, non_target=_non_target(where, material, bool(counts[1] or said_other)),
+        target="NE" if unknown else None, non_target=_non_target(where, material, counts[1] > 0 or said_other),
         new_lesion=sighting.level, last_target=finding.last_target if finding else None,
         labels=finding.labels if finding else (), imputed=group.imputed,
         note="no lesion has a role" if unknown else "",
         ground=_held(_of_group(group, "lesion_measurement", "response_assessment", "tumor_assessment")
-                     | _roles(series, material), group),
+                     | material.doubted.get(series[0], NOTHING), group),
     )
 
 
-def _roles(series: Series, material: _Material) -> Ground:
-    """What the lesions' roles rest on: only what is in doubt travels with every time point."""
-    doubted = [one.ground for (subject, _), one in material.lesions.items() if subject == series[0] and one.ground.held]
-    return together(doubted)
+def _doubted(known: dict[tuple[str, str], Lesion]) -> dict[str, Ground]:
+    """Lesions by subject whose role is in doubt: that travels with every time point."""
+    found: dict[str, Ground] = {}
+    for (subject, _), lesion in known.items():
+        if lesion.ground.held:
+            found[subject] = found.get(subject, NOTHING) | lesion.ground
+    return found
 
 
 def _non_target(where: Place, material: _Material, exists: bool) -> str:

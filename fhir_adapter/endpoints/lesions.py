@@ -117,8 +117,9 @@ def sums(found: pd.DataFrame) -> dict[Place, Finding]:
         return {}
     place = ["subject", "evaluator", "group"]
     lesion = [*place, "lesion"]
-    split = targets.groupby(lesion)["fragment"].transform("max") != ""
-    targets = targets[~split | (targets["fragment"] != "")]
+    piece = targets["fragment"] != ""
+    split = piece.groupby([targets[name] for name in lesion]).transform("any")
+    targets = targets[~split | piece]
     parts = targets.groupby([*lesion, "fragment"], as_index=False).agg(
         size=("size", "max"), node=("node", "first"), label=("label", "first"), day=("day", "max"))
     sizes = parts.groupby(lesion, as_index=False).agg(

@@ -7,6 +7,7 @@ the other in the order of the text. It knows only what the generated subjects ho
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
+from itertools import pairwise
 
 MM = Fraction
 
@@ -74,7 +75,8 @@ def total(subject: Subject, visit: Visit) -> tuple[MM, bool, bool]:
 
 def other_lesions(subject: Subject, visit: Visit) -> str:
     """Non-target response (§2.3)."""
-    states = [visit.found.get(lesion.name, "not_evaluated") for lesion in subject.lesions if lesion.role == "non-target"]
+    others = [lesion.name for lesion in subject.lesions if lesion.role == "non-target"]
+    states = [visit.found.get(name, "not_evaluated") for name in others]
     if not states:
         return "NONE"
     if "progressed" in states:
@@ -149,7 +151,9 @@ def stays_partial(points: list[Point]) -> list[Point]:
     for number, point in enumerate(points):
         if point.overall == "PD":
             break
-        if (point.overall == "SD" and confirmed_pair(points[:number], "PR") is not None) or (point.overall == "SD" and confirmed_pair(points[:number], "CR") is not None):
+        before = points[:number]
+        kept = confirmed_pair(before, "PR") is not None or confirmed_pair(before, "CR") is not None
+        if point.overall == "SD" and kept:
             point.overall = "PR"
     return points
 
@@ -191,7 +195,7 @@ def best(subject: Subject, confirmed: bool, minimum: int = 35) -> str:
     if set(late) & {"CR", "PR", "SD"}:
         return "SD"
     seen = [value for value in values if value != "NE"]
-    pairs = list(zip(seen, seen[1:], strict=False))
+    pairs = list(pairwise(seen))
     if ("PR", "SD") in pairs and ("CR", "SD") not in pairs[: pairs.index(("PR", "SD"))]:
         return "SD"
     for value in ("NON-CR/NON-PD", "NED"):

@@ -1,5 +1,6 @@
 """The whole-column derivation against a slow reference written from the text (`reference.py`)."""
 
+from collections.abc import Mapping
 from functools import cache
 
 import pandas as pd
@@ -34,7 +35,7 @@ def derived() -> Derived:
     return derive(whole, rules, TERMS)
 
 
-def compared(found: dict[str, object], expected: dict[str, object]) -> dict[str, tuple[object, object]]:
+def compared(found: Mapping[str, object], expected: Mapping[str, object]) -> dict[str, tuple[object, object]]:
     """Where the two differ: subject -> (found, expected)."""
     return {name: (found.get(name), value) for name, value in expected.items() if found.get(name) != value}
 

@@ -36,7 +36,7 @@ def test_w70_survival_at_fixed_times() -> None:
 
     assert (at[50].survival, at[50].low, at[50].high) == pytest.approx((0.5556, 0.2369, 0.7867), abs=1e-4)
     assert (at[105].survival, at[105].low, at[105].high) == pytest.approx((0.3333, 0.0849, 0.6131), abs=1e-4)
-    assert (found.rates[0].survival, found.rates[0].at_risk) == (pytest.approx(0.5556, abs=1e-4), 6)
+    assert (found.rates[0].survival, found.rates[0].at_risk) == pytest.approx((0.5556, 6), abs=1e-4)
     assert (found.rates[1].survival, found.rates[1].at_risk) == (None, 2)
 
 
