@@ -73,7 +73,8 @@ def _read_drug(resource: Any, reading: Reading) -> Iterator[Any]:
     start, end = when.dates
     yield AnticancerTherapy(
         element=when.element or drug.element, kind="drug", therapy=drug.concept,
-        stated_role=_studied(resource, reading), start_date=start, end_date=end, status=resource.r4_status, stop_reason=_why(resource.reasons, reading),
+        stated_role=_studied(resource, reading), start_date=start, end_date=end,
+        status=resource.r4_status, stop_reason=_why(resource.reasons, reading),
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from fhir_adapter.core.facts import Domain, Fact, column
 from fhir_adapter.domains.procedure import NOT_PERFORMED
+from fhir_adapter.domains.quantities import unit_doubt
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.elements import Quantity
 from fhir_adapter.fhir.procedure import DoseToVolume, Procedure
@@ -94,12 +95,12 @@ def _wrong(dose: DeliveredDose, reading: Reading) -> Iterator[Any]:
     element, quantity = dose.said.element, dose.said.dose
     if dose.doubt == "not_physical_dose":
         yield reading.problem("not_physical_dose", "a radiobiological dose (EQD2, BED) is not physical", element)
-    elif dose.doubt and quantity is not None:
-        message = {
-            "radiotherapy_dose_implausible": f"more than {MOST_GY} Gy: a dose in cGy written as Gy?",
-            "unit_unknown": "the unit of the dose is not known",
-        }[dose.doubt]
+    elif dose.doubt == "radiotherapy_dose_implausible" and quantity is not None:
+        message = f"more than {MOST_GY} Gy: a dose in cGy written as Gy?"
         yield reading.doubt(dose.doubt, message, element, (str(quantity.value), quantity.code or quantity.unit or ""))
+    elif dose.doubt == "unit_unknown" and quantity is not None:
+        yield unit_doubt(reading, quantity, "radiotherapy dose", element)
+
 
 
 DOMAIN = Domain(

@@ -28,15 +28,15 @@ class Records(Interface):
     Every look is remembered by the caller: when the referenced record changes, this one is read again.
     """
 
-    def key(self, type: str, id: str) -> str:  # noqa: A002 - FHIR calls it type
+    def key(self, type: str, id: str) -> str:
         """The opaque key of a record of this hospital, whether or not we have it."""
         ...
 
-    def body(self, type: str, id: str) -> bytes | None:  # noqa: A002 - FHIR calls it type
+    def body(self, type: str, id: str) -> bytes | None:
         """The bytes of the record's current version; None if it is unknown or deleted."""
         ...
 
-    def keys_of_identifier(self, type: str, value: str) -> tuple[str, ...]:  # noqa: A002 - FHIR calls it type
+    def keys_of_identifier(self, type: str, value: str) -> tuple[str, ...]:
         """Keys of this hospital's records of a type that carry a business identifier of that value."""
         ...
 
@@ -70,9 +70,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     def once(self, name: str, find: "Callable[[Any, Reading], Any]", resource: Any) -> Any:
         """The answer of `find(resource, reading)`, found once for this resource."""
-        if name not in self.notes:
-            self.notes[name] = find(resource, self)
-        return self.notes[name]
+        found = self.notes.get(name)
+        if found is None:
+            found = self.notes[name] = find(resource, self)
+        return found
 
     def look_up(self, concept_list: str, concept: CodeableConcept | None) -> Match:
         """What a CodeableConcept means in one list, for this hospital."""
@@ -109,13 +110,13 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         """A Doubt about an element of this record."""
         return Doubt(kind=kind, message=message, origin=self.origin.at(element), values=values)
 
-    def key_of(self, reference: Reference | None, type: str) -> str | None:  # noqa: A002 - FHIR calls it type
+    def key_of(self, reference: Reference | None, type: str) -> str | None:
         """The opaque key that a reference points to; None for none, contained, or identifier-only references."""
         identity = target(reference, type)
         return None if identity is None else self.records.key(*identity)
 
 
-def target(reference: Reference | None, type: str) -> tuple[str, str] | None:  # noqa: A002 - FHIR calls it type
+def target(reference: Reference | None, type: str) -> tuple[str, str] | None:
     """Type and id that a relative, absolute or versioned reference names; None if it names none.
 
     `type` is taken when the reference itself does not say (a bare id). `#contained` and `urn:` have no id here.

@@ -48,9 +48,11 @@ class _Reader:
         self.foreign = foreign
         self.foreign_values = _getter(foreign)
         self.absent = tuple(_default(names[name]) for name in foreign)
-        self.choices = struct.CHOICES
-        # One look at all that is rare: foreign elements, and every form of a value[x] but its most frequent one.
-        rare = foreign + tuple(name for group in struct.CHOICES for name in group[1:] if name not in foreign)
+        self.choices = tuple((_getter(group), len(group) - 1, group) for group in struct.CHOICES)
+        # One look at all that is rare: foreign elements, and every form of a value[x] but its usual (first) one.
+        usual = {next((name for name in group if name not in foreign), "") for group in struct.CHOICES}
+        forms = (name for group in struct.CHOICES for name in group)
+        rare = foreign + tuple(name for name in forms if name not in usual and name not in foreign)
         self.rare_values = _getter(rare)
         self.no_rare = tuple(_default(names[name]) for name in rare)
         self.encoded = {name: field.encode_name for name, field in names.items()}
@@ -69,8 +71,8 @@ class _Reader:
     def _check_rare(self, resource: Any) -> None:
         if self.foreign_values(resource) != self.absent:
             raise self._contradiction(resource)
-        for group in self.choices:
-            if sum(getattr(resource, name) is not None for name in group) > 1:
+        for values, most_absent, group in self.choices:
+            if values(resource).count(None) < most_absent:
                 raise self._several(resource, group)
 
     def _contradiction(self, resource: Any) -> Unreadable:

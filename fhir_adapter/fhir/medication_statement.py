@@ -47,7 +47,7 @@ class MedicationStatement(DrugRecord, frozen=True, kw_only=True):
 
     CHOICES: ClassVar[tuple[tuple[str, ...], ...]] = (
         *DrugRecord.CHOICES,
-        ("effective_date_time", "effective_period", "effective_timing"),
+        ("effective_period", "effective_date_time", "effective_timing"),
     )
     ONLY: ClassVar[dict[str, tuple[str, ...]]] = {
         **DrugRecord.ONLY,

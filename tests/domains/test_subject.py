@@ -83,7 +83,8 @@ def test_withdrawn_without_a_level_is_a_question() -> None:
     ("state", "ask", "undecided"),
     [("enrolled", True, False), ("active", True, False), ("on-study", True, False),
      ("on-study-intervention", True, False), ("on-study-observation", True, False), ("follow-up", True, False),
-     ("suspended", True, False), ("off-study", True, False), ("completed", True, False), ("screening", False, False), ("candidate", False, False),
+     ("suspended", True, False), ("off-study", True, False), ("completed", True, False),
+     ("screening", False, False), ("candidate", False, False),
      ("ineligible", False, False), ("withdrawn", False, True), ("unknown", False, False)],
 )
 def test_who_is_asked_for(state: str, ask: bool, undecided: bool) -> None:
