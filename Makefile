@@ -105,7 +105,7 @@ docs: $(VENV)/.test
 	$(BIN)/python -m tests.house.docs
 
 fixtures: $(VENV)/.test
-	$(BIN)/python fixtures/generate.py $(ARGS)
+	$(BIN)/python -m fixtures.generate $(ARGS)
 
 # Versions move only where a bound asks for it; `make lock ARGS=--upgrade` takes the newest of everything.
 # runtime first: the others are held to its versions, so that they can share one environment.

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 from sqlalchemy import CheckConstraint, Column, Numeric, Text, TypeDecorator
 from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import registry
 from sqlalchemy.types import Boolean, Integer
 from sqlmodel import Field, SQLModel
 
@@ -109,7 +110,7 @@ def check_of(table: str, spec: ColumnSpec) -> CheckConstraint | None:
 
 
 def table_of(name: str, specs: tuple[ColumnSpec, ...], key: tuple[str, ...], title: str) -> type[SQLModel]:
-    """A SQLModel table built from declared columns; `key` names its primary key."""
+    """A SQLModel table built from declared columns; `key` names its primary key. Each has a registry of its own."""
     annotations: dict[str, Any] = {}
     namespace: dict[str, Any] = {"__tablename__": name, "__doc__": title, "__module__": __name__}
     for spec in specs:
@@ -121,7 +122,8 @@ def table_of(name: str, specs: tuple[ColumnSpec, ...], key: tuple[str, ...], tit
     namespace["__annotations__"] = annotations
     namespace["__table_args__"] = (*checks, {"comment": title})
     metaclass: Any = type(SQLModel)
-    table: type[SQLModel] = metaclass(_class_name(name), (SQLModel,), namespace, table=True)
+    base = metaclass("Base", (SQLModel,), {"__module__": __name__}, registry=registry())
+    table: type[SQLModel] = metaclass(_class_name(name), (base,), namespace, table=True)
     return table
 
 

@@ -81,7 +81,7 @@ def fatal_ae_without_death(frames: Frames) -> Iterator[Dispute]:
         if row.subject not in dead:
             one = member("adverse_event", row)
             yield Dispute(kind="fatal_ae_without_death", scope=scope_of([one]), subject=row.subject, members=(one,),
-                          values=(str(row.outcome), str(row.grade)), holds=False,
+                          values=(_text(row.outcome), _text(row.grade)), holds=False,
                           message="An adverse event was fatal, but no record says that the subject died.")
 
 
@@ -146,9 +146,16 @@ def retracted_records(frames: Frames) -> Iterator[Dispute]:
 def _facts(kind: str, table: str, subject: str, rows: list[Any], column: str, message: str, *,
            holds: bool = True) -> Dispute:
     members = tuple(sorted(member(table, row) for row in rows))
-    values = tuple(sorted(f"{row.hospital}|{row.element}|{getattr(row, column)}" for row in rows))
+    values = tuple(sorted(f"{row.hospital}|{row.element}|{_text(getattr(row, column))}" for row in rows))
     return Dispute(kind=kind, scope=scope_of(members), subject=subject, members=members, values=values,
                    message=message, holds=holds)
+
+
+def _text(value: Any) -> str:
+    """A value in one form, whatever the column's type: an integer column with gaps is a float column in pandas."""
+    if pd.isna(value):
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _known_to_the_day(column: str) -> Callable[[pd.DataFrame], "pd.Series[bool]"]:

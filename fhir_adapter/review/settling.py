@@ -143,7 +143,9 @@ def _apply(conflict: Conflict, decision: Decision, live: Frames, standings: dict
     elif decision.choice == "exclude":
         losers = named or set(conflict.members)
     elif decision.choice in ("override", "set_role", "set_level"):
-        losers = {one for one in conflict.members if one.table in _override_tables(conflict, decision)}
+        losers = set()
+        for table in _override_tables(conflict, decision):
+            losers |= {detection.member(table, row) for row in _stated(conflict, table, live).itertuples()}
         _override(conflict, decision, live, overrides)
     else:
         losers = set()
@@ -161,16 +163,25 @@ def _override(conflict: Conflict, decision: Decision, live: Frames, overrides: d
     columns = {"set_role": {"stated_role": decision.value}, "set_level": {"level": decision.value}}.get(decision.choice)
     changes: dict[str, Any] = columns or json.loads(decision.value)
     for table in _override_tables(conflict, decision):
-        members = [one for one in conflict.members if one.table == table]
-        if not members:
+        stated = _stated(conflict, table, live)
+        if stated.empty:
             continue
-        frame = live[table]
-        first: dict[Any, Any] = frame[frame.fact_key == members[0].fact_key].iloc[0].to_dict()
+        first: dict[Any, Any] = stated.iloc[0].to_dict()
+        if "record" in first:
+            first["record"] = first["record"] or first["resource"]
         overrides.setdefault(table, []).append({
             **first, **_with_parts(changes), "fact_key": digest(conflict.key, str(decision.number), table),
             "hospital": "decision", "resource": conflict.key, "ordinal": decision.number, "position": 0,
             "standing": Standing.CURRENT.value, "held_by": None, "held_kind": None,
         })
+
+
+def _stated(conflict: Conflict, table: str, live: Frames) -> pd.DataFrame:
+    """The facts of a table that the conflict is about: its members, else what its members' records state there."""
+    frame = live[table]
+    keys = {one.fact_key for one in conflict.members if one.table == table}
+    resources = {one.resource for one in conflict.members}
+    return frame[frame.fact_key.isin(list(keys)) if keys else frame.resource.isin(list(resources))]
 
 
 def _with_parts(changes: dict[str, Any]) -> dict[str, Any]:

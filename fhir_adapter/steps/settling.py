@@ -78,8 +78,11 @@ def _conclude_some(work: Workspace, lease: Lease, subjects: Sequence[str],
     derived = _derived(work, settled)
     conflicts = [_row(one) for one in settled.conflicts]
     if shared:
-        conflicts += [_closed(one) for one in closed_elsewhere(decisions, {one.key for one in settled.conflicts})
-                      if one.kind in CODE_KINDS | IDENTITY_KINDS]
+        shown = {one.key for one in (*settled.conflicts, *identities)}
+        gone = [one for one in closed_elsewhere(decisions, shown) if one.kind in CODE_KINDS | IDENTITY_KINDS]
+        hospitals = {work.vault.key(one.hospital, "Patient", one.patient): one.hospital
+                     for one in work.vault.identities()}
+        conflicts += [_closed(one, hospitals) for one in gone]
     work.trial.write_settling(lease, Settling(
         subjects=subjects, standings=_standings(settled), conflicts=conflicts, shared=shared,
         overrides=settled.overrides, labels=labels,
@@ -162,16 +165,18 @@ def _row(conflict: Conflict) -> dict[str, Any]:
     }
 
 
-def _closed(decision: Decision) -> dict[str, Any]:
+def _closed(decision: Decision, hospitals: dict[str, str]) -> dict[str, Any]:
     """A conflict that no longer shows because the decision took effect before settling (a code, an identity)."""
     kind = BY_NAME[decision.kind]
     value = json.loads(decision.value or "{}")
     of_code = decision.kind in CODE_KINDS
+    members = [] if of_code else [Member("", "", hospitals.get(key, ""), key, "link") for key in sorted(value)]
     return {
         "key": decision.conflict_key, "kind": decision.kind, "subject": None,
-        "hospitals": (value["hospital"],) if of_code else (), "state": "closed",
+        "hospitals": (value["hospital"],) if of_code else tuple(sorted({one.hospital for one in members})),
+        "state": "closed",
         "fingerprint": decision.fingerprint, "values": (),
         "scope": (value["hospital"], value["system"], value["code"]) if of_code else tuple(sorted(value)),
         "message": f"{kind.title}: settled.", "owner": kind.owner.value, "blocking": kind.blocking,
-        "decided_by": decision.number, "members": (),
+        "decided_by": decision.number, "members": members,
     }

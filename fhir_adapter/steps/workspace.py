@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any
@@ -58,6 +59,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+@cache
 def trial_tables() -> TrialTables:
     """The tables that domains and endpoints declare, for the store that knows neither."""
     facts = {
