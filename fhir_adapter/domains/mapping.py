@@ -179,7 +179,7 @@ _DATES = ("Date", "DateTime", "date", "start", "end", "On", "Prepared", "Over", 
 def _bad_dates(resource: Any) -> Iterator[str]:
     """The elements that hold a date and do not read as one; only asked when a mapper has failed on one."""
     for path, text in texts(resource):
-        if path.split("[")[0].rsplit(".", 1)[-1].endswith(_DATES) or path.split("[")[0] == "period":
+        if path.rsplit(".", 1)[-1].partition("[")[0].endswith(_DATES):
             try:
                 read_date(text)
             except ValueError:

@@ -84,6 +84,30 @@ def test_a_bad_date_is_a_problem_at_its_element() -> None:
     assert "1960" not in found.problems[0].message
 
 
+@pytest.mark.parametrize(
+    ("resource_type", "resource", "version", "element"),
+    [
+        ("ResearchSubject", {"resourceType": "ResearchSubject", "status": "active", "subject": {"reference": "x"},
+                             "progress": [{"subjectState": concept("on-study"), "startDate": "2023-13"}]}, "R5",
+         "progress[0].startDate"),
+        ("Procedure", {"resourceType": "Procedure", "status": "completed", "code": concept("48387007", SCT),
+                       "performedPeriod": {"start": "2023-01-02", "end": "soon"}}, "R4", "performedPeriod.end"),
+        ("MedicationAdministration", administration(
+            medicationCodeableConcept=None, medication={"concept": concept(text="tislelizumab")},
+            effectiveDateTime=None, occurenceTiming={"event": ["0000-01-01"]}), "R5", "occurenceTiming.event[0]"),
+        ("MedicationRequest", {"resourceType": "MedicationRequest", "medicationCodeableConcept":
+                               concept("L01FF09", ATC), "authoredOn": "2023-2-1"}, "R4", "authoredOn"),
+    ],
+)
+def test_bad_dates_are_found_wherever_they_stand(
+    resource_type: str, resource: Any, version: FhirVersion, element: str
+) -> None:
+    """Inside lists, periods and timings."""
+    found = mapped(resource_type, resource, version)
+
+    assert [(p.code, p.origin.element) for p in found.problems] == [("bad_date", element)]
+
+
 def test_an_unknown_procedure_code_waits() -> None:
     """Nobody claims it: the code is mapped or declared unmatched by a person."""
     found = mapped("Procedure", {"resourceType": "Procedure", "status": "completed", "code": concept("9", "urn:x")})
