@@ -102,8 +102,7 @@ class MappedFacts(OpenTrial):
     def _remove(self, transaction: Transaction, pairs: Sequence[tuple[str, int]]) -> None:
         if not pairs:
             return
-        for table in (*self.tables.facts, "problem", "doubt"):
-            transaction.delete(table, _PAIR, pairs)
+        transaction.delete_from_all((*self.tables.facts, "problem", "doubt"), _PAIR, pairs)
         transaction.delete("fact_origin", ("stated_in", "stated_ordinal"), pairs)
 
     def _supersede(self, transaction: Transaction, pairs: Sequence[tuple[str, int]]) -> None:

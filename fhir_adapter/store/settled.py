@@ -75,8 +75,7 @@ class SettledFacts(OpenTrial):
         new = {(table, row["fact_key"]): {**row, "hospital": DECIDED}
                for table, rows in settling.overrides.items() for row in rows}
         if old:
-            for table in self.tables.facts:
-                transaction.delete(table, ("resource", "ordinal"), old)
+            transaction.delete_from_all(self.tables.facts, ("resource", "ordinal"), old)
             transaction.delete("origin", ("resource", "ordinal"), old)
         origins = {(row["resource"], int(row["ordinal"])): row["subject"] for row in new.values()}
         transaction.upsert("origin", self.tables.columns("origin"), ("resource", "ordinal"), [

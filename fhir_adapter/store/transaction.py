@@ -126,6 +126,22 @@ class Transaction:
             where = " AND ".join(f'"{name}" = ?' for name in key)
             self.many(f"DELETE FROM {table} WHERE {where}", rows)
 
+    def delete_from_all(self, tables: Sequence[str], key: Sequence[str], rows: Sequence[Row]) -> None:
+        """The rows of several tables that have the same key columns; PostgreSQL hears of the keys once."""
+        if not rows:
+            return
+        if not self.postgres:
+            for table in tables:
+                self.delete(table, key, rows)
+            return
+        columns = ", ".join(f'"{name}" {"bigint" if isinstance(value, int) else "text"}'
+                            for name, value in zip(key, rows[0], strict=True))
+        self.run(f"CREATE TEMPORARY TABLE doomed ({columns}) ON COMMIT DROP")
+        self._copy("doomed", key, rows)
+        statements = [f"DELETE FROM {table} t USING doomed s WHERE {_same(key)}" for table in tables]
+        driver: Any = self.connection.connection.driver_connection
+        driver.execute("; ".join(["ANALYZE doomed", *statements, "DROP TABLE doomed"]))
+
     def _stage(self, table: str) -> str:
         stage = f"stage_{table}"
         if self.value("SELECT to_regclass(?)", (f"pg_temp.{stage}",)) is None:
