@@ -53,18 +53,18 @@ def map_version(resource_type: str, body: bytes, reading: Reading) -> Mapped:
     """
     if resource_type not in TYPES:
         return Mapped(outcome="ignored", reason=SUPPORTING)
+    domains = _domains(resource_type)
     try:
         resource = decode(resource_type, body, reading.version)
+        if not domains:
+            return Mapped(outcome="ignored", reason=SUPPORTING)
+        if resource.entered_in_error:
+            return Mapped(outcome="ignored", reason="entered_in_error")
+        return _settled(resource, reading, domains)
     except Unreadable as error:
         return _quarantined(reading.problem(error.code, error.message, error.element, refuses=True))
     except Exception as error:  # the last guard: whatever a record holds, its neighbours are mapped
         return _quarantined(_unexpected(error, reading))
-    domains = _domains(resource_type)
-    if not domains:
-        return Mapped(outcome="ignored", reason=SUPPORTING)
-    if resource.entered_in_error:
-        return Mapped(outcome="ignored", reason="entered_in_error")
-    return _settled(resource, reading, domains)
 
 
 def fact_key(resource: str, ordinal: int, domain: str, fact: Fact) -> str:
@@ -79,17 +79,20 @@ def _domains(resource_type: str) -> tuple[Domain, ...]:
 
 
 @cache
-def _claiming(resource_type: str, lists: tuple[str, ...]) -> tuple[Domain, ...]:
-    """The domains that read a type whose code is in these lists."""
+def _claiming(resource_type: str, lists: frozenset[str]) -> tuple[Domain, ...]:
+    """The domains that read a type whose code, or that of a component, is in these lists."""
     return tuple(d for d in _domains(resource_type) if not d.lists or not set(d.lists).isdisjoint(lists))
 
 
 def _asked(resource: Any, reading: Reading, domains: tuple[Domain, ...]) -> tuple[Domain, ...]:
-    """Of the domains that read a type those whose lists know the record's code; all when it has components."""
+    """Of the domains that read a type those whose lists know the record's code, or one of its components'."""
     code = resource.code
-    if code is None or getattr(resource, "component", None):
+    if code is None:
         return domains
-    return _claiming(resource.resource_type, tuple(reading.meanings(code)))
+    lists = frozenset(reading.meanings(code))
+    for part in getattr(resource, "component", ()):
+        lists = lists.union(reading.meanings(part.code))
+    return _claiming(resource.resource_type, lists)
 
 
 def _settled(resource: Any, reading: Reading, domains: tuple[Domain, ...]) -> Mapped:
