@@ -31,21 +31,22 @@ def target_response(points: pd.DataFrame) -> "pd.Series[str]":
 
     In: targets (how many), sum_um, complete, baseline_um, nadir_um (micrometres, missing allowed), gone (all non-nodal
     targets at 0 and all target nodes below 10 mm).
-    1. No target: NONE. 2. At least 5 mm and 20 % over the nadir: PD, also of an incomplete sum and below the baseline;
-    a nadir of 0 needs 5 mm. 3. No baseline, or a target not evaluated: NE. 4. All gone: CR. 5. At least 30 % below the
-    baseline: PR. 6. SD.
+    1. No target: NONE. 2. No baseline to compare with: NE. 3. At least 5 mm and 20 % over the nadir: PD, also of an
+    incomplete sum and below the baseline; a nadir of 0 needs 5 mm. 4. A target not evaluated: NE. 5. All gone: CR.
+    6. At least 30 % below the baseline: PR. 7. SD.
     """
     total, lowest, baseline = points["sum_um"], points["nadir_um"], points["baseline_um"]
     grown = (total - lowest >= GROWTH_UM) & (10 * total >= 12 * lowest)
     conditions = [
         points["targets"] == 0,
+        baseline.isna(),
         grown,
-        baseline.isna() | ~points["complete"],
+        ~points["complete"],
         points["gone"],
         10 * total <= 7 * baseline,
     ]
     chosen = np.select([condition.to_numpy(dtype=bool) for condition in conditions],
-                       ["NONE", "PD", "NE", "CR", "PR"], "SD")
+                       ["NONE", "NE", "PD", "NE", "CR", "PR"], "SD")
     return pd.Series(chosen, index=points.index, dtype=object)
 
 

@@ -7,8 +7,8 @@
 4. Radiotherapy: study if it starts within `[radiotherapy] protocol` of the first dose (without one, of enrolment).
 5. Everything else is unknown: a doubt for the investigator; meanwhile it is not new therapy.
 
-A statement from a sheet is about a record if it names the same record, or the same kind of treatment with the same
-concept and the same first day (for drugs and operations also if it gives no day). Source: endpoints.md §0.11, §6, §12.
+A statement from a sheet is about the record that it names; one that names none is about every record of the same
+kind and concept with the same first day (for drugs and operations also if it gives no day). Source: endpoints.md §0.11, §6, §12.
 """
 
 from collections import defaultdict
@@ -152,16 +152,22 @@ def _match(records: list[_Record], statements: list[Row]) -> list[tuple[_Record,
         about = [row for row in statements if _is_about(row, record)]
         used.update(row.fact_key for row in about)
         said = [row for row in about if row.stated_role]
-        pairs.append((record, min(said, key=lambda row: (row.resource not in record.resources, row.fact_key),
-                                  default=None)))
+        pairs.append((record, min(said, key=_strength, default=None)))
     for row in statements:
         if row.fact_key not in used:
             pairs.append((_record(row.kind, row.therapy or "", "anticancer_therapy", row), row))
     return pairs
 
 
+def _strength(row: Row) -> tuple[bool, bool, str]:
+    """A decision goes before a sheet that names the record, that before the hospital's own word."""
+    return row.hospital != "decision", row.record is None, row.fact_key
+
+
 def _is_about(row: Row, record: _Record) -> bool:
-    if row.resource in record.resources or row.record in record.resources:
+    if row.record is not None:
+        return row.record in record.resources
+    if row.resource in record.resources:
         return True
     if row.kind != record.kind:
         return False

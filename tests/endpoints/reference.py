@@ -118,7 +118,7 @@ def assessed(subject: Subject) -> list[Point]:
                        for one in subject.lesions if one.role == "target")
         if not targets:
             target = "NONE"
-        elif measured and nadir is not None and amount - nadir >= 5 and amount >= nadir * MM(12, 10):
+        elif base and nadir is not None and measured and amount - nadir >= 5 and amount >= nadir * MM(12, 10):
             target = "PD"
         elif base is None or not whole:
             target = "NE"
