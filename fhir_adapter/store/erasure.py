@@ -1,6 +1,7 @@
 """Erasing persons: wrongly pulled ones, or by a legal order (DESIGN §5.8)."""
 # ruff: noqa: S608 - names of tables and columns are our own; values always go in as parameters
 
+import re
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
@@ -64,8 +65,10 @@ def _forget_questions(transaction: Transaction, hospital: str, patients: set[str
              if any(f'"{patient}"' in row[1] for patient in patients)]
     transaction.run_in("DELETE FROM visited WHERE window_id IN (?)", named)
     transaction.run_in("DELETE FROM question_window WHERE id IN (?)", named)
+    ids = "|".join(re.escape(patient) for patient in sorted(patients))
+    named_in = re.compile(rf"(?<![A-Za-z0-9.-])({ids})(?![A-Za-z0-9.-])")  # whole ids: `1` is not in `12`
     for table in ("version", "quarantine"):
-        pages = [url for url in _urls(transaction, table, hospital) if any(patient in url for patient in patients)]
+        pages = [url for url in _urls(transaction, table, hospital) if named_in.search(url)]
         transaction.run_in(f"UPDATE {table} SET url = 'erased' WHERE hospital = ? AND url IN (?)", pages, (hospital,))
 
 

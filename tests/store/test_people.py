@@ -2,11 +2,12 @@
 
 from random import Random
 
+import msgspec
 import pytest
 
 from fhir_adapter.core.errors import DatabaseError, UsageError
 from fhir_adapter.store.audit import chain_faults
-from fhir_adapter.store.records import Cut, Identity, Member, NewDecision, Signature
+from fhir_adapter.store.records import Cut, Identity, Kept, Member, NewDecision, Signature
 from fhir_adapter.store.vault import Vault
 from tests.databases import Databases
 from tests.store.build import DM, NOW, everything, kept, page, pulling, vault, window
@@ -142,12 +143,18 @@ def test_erasing_a_person_leaves_a_mark_only(database_urls: Databases) -> None:
         lease = pulling(opened)
         asked = window(opened, lease)
         opened.keep_page(lease, "west", page(kept("o1", b"canary"), window=asked.id, url="https://w/?patient=p1"), NOW)
+        neighbours = [Kept(entry=kept(f"n{number}", b"{}").entry, patient="p2") for number in (1, 2)]
+        for one, asked_for in zip(neighbours, ("p1,p2", "p10,p2"), strict=True):
+            address = f"https://w/?patient={asked_for}"
+            entry = msgspec.structs.replace(one.entry, url=address)
+            opened.keep_page(lease, "west", page(msgspec.structs.replace(one, entry=entry)), NOW)
         opened.set_members(lease, "west", [Member(patient="p1")], NOW)
         opened.assign(lease, [Identity(hospital="west", patient="p1", subject="ATC-001", basis="x")], NOW)
         with pytest.raises(UsageError):
             opened.erase(lease, "west", ["p1"], (DM, DM))
         keys = opened.erase(lease, "west", ["p1"], (DM, SECOND))
-        left = opened.versions("west", 0, 9), opened.members("west"), opened.identities(), opened.windows("west")
+        left = opened.members("west"), opened.identities(), opened.windows("west")
+        urls = [(one.fhir_id, one.url) for one in opened.versions("west", 0, 9)]
         erased = opened.erased("west", ["p1", "p2"])
         actions = [one.action for one in opened.audit_entries()]
         faults = opened.verify_audit()
@@ -155,7 +162,8 @@ def test_erasing_a_person_leaves_a_mark_only(database_urls: Databases) -> None:
         seqs = [one.seq for one in opened.versions("west", 0, 9)]
 
     assert keys == [opened.key("west", "Observation", "o1")]
-    assert left == ([], {}, [], [])
+    assert left == ({}, [], [])
+    assert urls == [("n1", "erased"), ("n2", "https://w/?patient=p10,p2")]
     assert erased == {"p1"}
     assert (actions, faults) == (["erase", "erase"], [])
-    assert seqs == [2], "a sequence number is never given twice, or a cursor would skip a version"
+    assert seqs == [2, 3, 4], "a sequence number is never given twice, or a cursor would skip a version"
