@@ -8,7 +8,8 @@
 5. Everything else is unknown: a doubt for the investigator; meanwhile it is not new therapy.
 
 A statement from a sheet is about the record that it names; one that names none is about every record of the same
-kind and concept with the same first day (for drugs and operations also if it gives no day). Source: endpoints.md §0.11, §6, §12.
+kind and concept with the same first day (for drugs and operations also if it gives no day).
+Source: endpoints.md §0.11, §6, §12.
 """
 
 from collections import defaultdict
