@@ -1,28 +1,90 @@
-"""The lease under which the trial database is written: one writer at a time, whoever it is."""
+"""Leases of a study at work: who holds them, when they are renewed, and whose are taken over at once."""
 
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 
+from fhir_adapter.core.errors import LeaseHeld
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.leases import TRIAL_LEASE
 from fhir_adapter.store.records import Lease
 
-TRIAL_LEASE_TIME = timedelta(minutes=30)
+LEASE_TIME = timedelta(minutes=10)
+"""How long a lease lasts without being renewed; so long a machine that died blocks others."""
+
+PATIENCE = 60.0
+"""Seconds for which a run waits for the trial database, while another one maps or settles."""
+
+LOOK_AGAIN = 0.5
 
 
 def holder() -> str:
-    """Who holds a lease: this process of this machine."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """Who holds a lease: this process of this machine; also the time of its start, since numbers come again."""
+    return f"{_machine()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def gone(other: str) -> bool:
+    """Whether a holder was a process of this machine that runs no more (killed, or the machine started anew)."""
+    machine, _, rest = other.rpartition(":")[0].rpartition(":")
+    started = other.rpartition(":")[2]
+    if machine != _machine() or not rest.isdigit():
+        return False
+    try:
+        os.kill(int(rest), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return started != _started(int(rest))
+
+
+def _machine() -> str:
+    """The host's name with its process space: containers of one name do not see each other's processes."""
+    space = ""
+    with suppress(OSError):
+        space = os.readlink("/proc/self/ns/pid").strip("pid:[]")
+    return f"{socket.gethostname()}/{space}"
+
+
+def _started(process: int) -> str:
+    """When a process started, in the kernel's own count; empty where the system does not tell."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def take(work: Workspace, name: str) -> Lease:
+    """A lease for this process. Raises LeaseHeld when another run has it."""
+    return work.vault.lease(name, holder(), work.clock(), LEASE_TIME, gone)
+
+
+def renewed(work: Workspace, lease: Lease) -> Lease:
+    """The lease with a later end, once half of its time is over. Raises LeaseHeld when it is no longer ours."""
+    now = work.clock()
+    return lease if lease.expires_at - now >= LEASE_TIME / 2 else work.vault.renew(lease, now, LEASE_TIME)
 
 
 @contextmanager
-def trial_lease(work: Workspace) -> Iterator[Lease]:
-    """The trial's lease until the block ends. Raises LeaseHeld when another run has it."""
-    lease = work.vault.lease(TRIAL_LEASE, holder(), work.clock(), TRIAL_LEASE_TIME)
+def trial_lease(work: Workspace, patience: float = PATIENCE) -> Iterator[Lease]:
+    """The trial's lease until the block ends. Raises LeaseHeld when another run has it for longer than `patience`."""
+    lease = _awaited(work, patience)
     try:
         yield lease
     finally:
         work.vault.release(lease)
+
+
+def _awaited(work: Workspace, patience: float) -> Lease:
+    waited = 0.0
+    while True:
+        try:
+            return take(work, TRIAL_LEASE)
+        except LeaseHeld:
+            if waited >= patience:
+                raise
+        work.sleep(LOOK_AGAIN)
+        waited += LOOK_AGAIN

@@ -56,17 +56,17 @@ class NotedLookup:
     def __init__(self, lookup: Lookup, needs: set[str]) -> None:
         self._lookup, self._needs = lookup, needs
 
-    def key(self, type: str, id: str) -> str:  # noqa: A002 - FHIR calls them so
+    def key(self, type: str, id: str) -> str:
         """The opaque key of a record of this hospital, whether or not we have it."""
         return self._lookup.key(type, id)
 
-    def body(self, type: str, id: str) -> bytes | None:  # noqa: A002 - FHIR calls them so
+    def body(self, type: str, id: str) -> bytes | None:
         """The bytes of the record's current version; None if it is unknown or deleted."""
         key = self._lookup.key(type, id)
         self._needs.add(key)
         return self._lookup.body(key)
 
-    def keys_of_identifier(self, type: str, value: str) -> tuple[str, ...]:  # noqa: A002 - FHIR calls it type
+    def keys_of_identifier(self, type: str, value: str) -> tuple[str, ...]:
         """Keys of this hospital's records of a type that carry a business identifier of that value."""
         found = tuple(sorted(self._lookup.identified(type).get(value, ())))
         self._needs.update(found)

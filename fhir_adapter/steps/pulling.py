@@ -166,11 +166,16 @@ def _references_coverage(intake: Intake, open_since: datetime | None) -> Coverag
 
 
 def _deletions(connection: Connection, intake: Intake, started: datetime) -> None:
-    """Deletes since the last sync, from the history of each type that offers one; only of records that we have."""
+    """Deletes since the last sync, from the history of each type that offers one; only of records that we have.
+
+    A type that the server does not list at all is tried too: sekmet-fhir keeps AdverseEvents without listing them
+    (servers.md, trap 4), and only their history tells of deletes.
+    """
     vault, hospital = intake.work.vault, intake.hospital
     coverage = vault.coverage(hospital.id)
     for type in ("ResearchSubject", "Patient", *plan.clinical_types(hospital)):
-        if not history.has_history(connection, type):
+        listed = type in connection.capability.types
+        if listed and not history.has_history(connection, type):
             continue
         before = coverage.get((type + HISTORY, "*"))
         if before is None or before.since is None:
@@ -180,6 +185,8 @@ def _deletions(connection: Connection, intake: Intake, started: datetime) -> Non
         whole = True
         for page in history.deletes(connection, type, before.since - hospital.pull.overlap):
             whole = whole and not page.gaps
+            if page.gaps and not listed:
+                continue
             known = vault.heads(hospital.id, type, [entry.id for entry in page.entries])
             kept = [Kept(entry=entry, patient=known[entry.id].patient)
                     for entry in page.entries if entry.id in known and known[entry.id].kind != "deleted"]

@@ -78,10 +78,10 @@ def _conclude_some(work: Workspace, lease: Lease, subjects: Sequence[str],
     derived = _derived(work, settled)
     conflicts = [_row(one) for one in settled.conflicts]
     if shared:
-        shown = {one.key for one in (*settled.conflicts, *identities)}
+        shown = {one.key for one in settled.conflicts} | {one.key for one in identities}
         gone = [one for one in closed_elsewhere(decisions, shown) if one.kind in CODE_KINDS | IDENTITY_KINDS]
-        hospitals = {work.vault.key(one.hospital, "Patient", one.patient): one.hospital
-                     for one in work.vault.identities()}
+        known = work.vault.identities()
+        hospitals = {work.vault.key(one.hospital, "Patient", one.patient): one.hospital for one in known}
         conflicts += [_closed(one, hospitals) for one in gone]
     work.trial.write_settling(lease, Settling(
         subjects=subjects, standings=_standings(settled), conflicts=conflicts, shared=shared,

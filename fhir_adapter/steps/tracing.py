@@ -107,4 +107,4 @@ def _decision(work: Workspace, number: int) -> Iterator[str]:
 
 
 def _present(value: Any) -> bool:
-    return value is not None and not (isinstance(value, float) and pd.isna(value)) and value != ""
+    return not pd.isna(value) and value != ""

@@ -3,8 +3,9 @@
 import getpass
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -125,6 +126,19 @@ def vault_secret(study: Study, folder: Path, vault_url: str) -> bytes:
         if made_before:
             raise UsageError(f"The vault's secret {reference} is missing; without it no key can be told. Restore it.")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
+        _write_new_secret(path)
     return resolve(reference, "vault.secret", folder).encode()
+
+
+def _write_new_secret(path: Path) -> None:
+    """A new secret (0600), whole or not there, whenever we are killed; one that is there already stays."""
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    try:
+        with open(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(handle)
+        with suppress(FileExistsError):  # another process was quicker: its secret counts
+            os.link(name, path)
+    finally:
+        os.unlink(name)

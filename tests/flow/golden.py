@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,17 @@ def read(variant: str, name: str) -> Any:
     return json.loads((GOLDEN / variant / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def fact_differences(work: Workspace, variant: str) -> list[str]:
-    """Facts that are expected and missing, or there and not expected, over the columns that the truth knows."""
+def fact_differences(work: Workspace, variant: str, *, by_value: bool = False) -> list[str]:
+    """Facts that are expected and missing, or there and not expected, over the columns that the truth knows.
+
+    `by_value`: 1.10 as written equals 1.1, for a server that rewrites decimals (servers.md, trap 7).
+    """
     found: list[str] = []
     for table, rows in read(variant, "facts").items():
         names = sorted({name for row in rows for name in row})
         frame = work.trial.frames((table,), standings=("current", "held"))[table]
-        actual = Counter(_plain(row, names) for row in frame.to_dict("records"))
-        expected = Counter(_plain(row, names) for row in rows)
+        actual = Counter(_plain(row, names, by_value) for row in frame.to_dict("records"))
+        expected = Counter(_plain(row, names, by_value) for row in rows)
         found += [f"{table}: missing {row} x{count}" for row, count in sorted((expected - actual).items(), key=str)]
         found += [f"{table}: unexpected {row} x{count}" for row, count in sorted((actual - expected).items(), key=str)]
     return found
@@ -83,7 +86,8 @@ def subject_endpoints(frames: dict[str, pd.DataFrame], subject: str) -> dict[str
     terms = {term: _grade(rows.grade) for term, rows in registered.groupby("term")} if len(registered) else {}
     return {
         "treated": bool(treated.included.iloc[0]) if len(treated) else False,
-        "bor_unconfirmed": bor(False), "bor_confirmed": bor(True), "first_response_date": bor(True, "first_response_date"),
+        "bor_unconfirmed": bor(False), "bor_confirmed": bor(True),
+        "first_response_date": bor(True, "first_response_date"),
         "pfs": {rule: time("PFS", rule) for rule in ("treatment_policy", "table_a")}, "os": time("OS", ""),
         "ae": {"participant": len(registered) > 0, "worst_grade": _grade(registered.grade) if len(registered) else None,
                "terms": terms},
@@ -99,8 +103,9 @@ def summary_differences(work: Workspace, variant: str) -> list[str]:
         "enrolled": made.enrolled, "treated": made.treated,
         "orr_confirmed": [made.orr_confirmed.x, made.orr_confirmed.n],
         "orr_unconfirmed": [made.orr_unconfirmed.x, made.orr_unconfirmed.n],
-        "pfs_median_days": pfs.median.days if pfs else None, "os_median_days": survival.median.days if survival else None,
-        "ae_worst_grade": registered.worst_grade,
+        "pfs_median_days": pfs.median.days if pfs else None,
+        "os_median_days": survival.median.days if survival else None,
+        "ae_worst_grade": {grade: count for grade, count in registered.worst_grade.items() if count},
     }
     return [f"{name} is {actual[name]}, expected {value}" for name, value in expected.items()
             if name in actual and actual[name] != value]
@@ -115,8 +120,16 @@ def _none(value: Any) -> Any:
     return None if pd.isna(value) else value
 
 
-def _plain(row: dict[Any, Any], names: list[str]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, _text(row.get(name))) for name in names)
+def _plain(row: dict[Any, Any], names: list[str], by_value: bool) -> tuple[tuple[str, str], ...]:
+    return tuple((name, _value(row.get(name)) if by_value and name.endswith("_text") else _text(row.get(name)))
+                 for name in names)
+
+
+def _value(written: Any) -> str:
+    try:
+        return _text(Decimal(written))
+    except (InvalidOperation, TypeError):
+        return _text(written)
 
 
 def _text(value: Any) -> str:
