@@ -6,7 +6,7 @@ One function for each verb of the command line; how a step goes across rooms sta
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,7 @@ from fhir_adapter.core.errors import (
     DATABASE,
     INCOMPLETE,
     LEASE_HELD,
+    UNEXPECTED,
     AdapterError,
     DatabaseError,
     LeaseHeld,
@@ -26,7 +27,7 @@ from fhir_adapter.core.runs import HospitalOutcome, Progress, RunOutcome, silent
 from fhir_adapter.core.study import Hospital
 from fhir_adapter.steps import deciding, rebuilding, rehearsing, reporting, summing_up, tracing
 from fhir_adapter.steps.deciding import Choice
-from fhir_adapter.steps.leases import holder, trial_lease
+from fhir_adapter.steps.leases import trial_lease
 from fhir_adapter.steps.mapping import Mapper, map_hospital
 from fhir_adapter.steps.projecting import project
 from fhir_adapter.steps.pulling import pull_hospital
@@ -49,33 +50,34 @@ def open_workspace(folder: Path) -> Iterator[Workspace]:
 
 def sync(work: Workspace, hospitals: Sequence[str], told: Progress = silent) -> RunOutcome:
     """Ask, keep, understand, settle, conclude: one run, hospital by hospital, and how each of them ended."""
-    run = _start(work, "sync", hospitals)
-    asked = _pulled(work, hospitals, run, told)
-    understood = _mapped(work, hospitals, run, told)
-    outcome = _joined(work, asked, understood)
-    if DATABASE not in [one.code for one in outcome.hospitals]:
-        conclude(work, told)
-    return _finished(work, run, outcome)
+    with _running(work, "sync", hospitals) as run:
+        asked = _pulled(work, hospitals, run, told)
+        ours = [one.hospital for one in asked if one.code != LEASE_HELD]
+        understood = _mapped(work, ours, run, told) if ours else []
+        outcome = _joined(work, asked, understood)
+        if ours and DATABASE not in [one.code for one in outcome.hospitals]:
+            conclude(work, told)
+        return _finished(work, run, outcome)
 
 
 def pull(work: Workspace, hospitals: Sequence[str], told: Progress = silent) -> RunOutcome:
     """Ask hospitals and keep what they say; nothing is interpreted."""
-    run = _start(work, "pull", hospitals)
-    return _finished(work, run, RunOutcome(hospitals=tuple(_pulled(work, hospitals, run, told))))
+    with _running(work, "pull", hospitals) as run:
+        return _finished(work, run, RunOutcome(hospitals=tuple(_pulled(work, hospitals, run, told))))
 
 
 def pull_files(work: Workspace, folder: Path, version: str, name: str, told: Progress = silent) -> RunOutcome:
     """Keep a folder of FHIR files as if a hospital of that name had sent them; it is remembered as one."""
     work = msgspec.structs.replace(work, study=study.remember_files(work.study, name, version, folder))
-    run = _start(work, "pull", [name])
-    outcome = pull_hospital(work, work.study.hospitals[name], run, holder(), told)
-    return _finished(work, run, RunOutcome(hospitals=(outcome,)))
+    with _running(work, "pull", [name]) as run:
+        outcome = pull_hospital(work, work.study.hospitals[name], run, told)
+        return _finished(work, run, RunOutcome(hospitals=(outcome,)))
 
 
 def map_records(work: Workspace, hospitals: Sequence[str], told: Progress = silent) -> RunOutcome:
     """Understand what has been kept and not yet read."""
-    run = _start(work, "map", hospitals)
-    return _finished(work, run, RunOutcome(hospitals=tuple(_mapped(work, hospitals, run, told))))
+    with _running(work, "map", hospitals) as run:
+        return _finished(work, run, RunOutcome(hospitals=tuple(_mapped(work, hospitals, run, told))))
 
 
 def conclude(work: Workspace, told: Progress = silent, *, everyone: bool = False) -> int:
@@ -222,15 +224,23 @@ def _chosen(work: Workspace, names: Sequence[str]) -> list[Hospital]:
     return [work.study.hospitals[name] for name in rebuilding.in_order(work) if not names or name in names]
 
 
-def _start(work: Workspace, command: str, hospitals: Sequence[str]) -> int:
-    return work.vault.start_run(command, sorted(hospitals), work.study.digest, __version__, work.clock())
+@contextmanager
+def _running(work: Workspace, command: str, hospitals: Sequence[str]) -> Iterator[int]:
+    """A run from its beginning; one that fails or is stopped before its end says so, unless it is killed."""
+    run = work.vault.start_run(command, sorted(hospitals), work.study.digest, __version__, work.clock())
+    try:
+        yield run
+    except BaseException as error:
+        with suppress(DatabaseError):
+            work.vault.finish_run(run, {}, getattr(error, "exit_code", UNEXPECTED), work.clock())
+        raise
 
 
 def _pulled(work: Workspace, hospitals: Sequence[str], run: int, told: Progress) -> list[HospitalOutcome]:
     outcomes = []
     for hospital in _chosen(work, hospitals):
         try:
-            outcomes.append(pull_hospital(work, hospital, run, holder(), told))
+            outcomes.append(pull_hospital(work, hospital, run, told))
         except AdapterError as error:
             outcomes.append(HospitalOutcome(hospital=hospital.id, code=error.exit_code, messages=(str(error),)))
     return outcomes
@@ -271,15 +281,15 @@ def _joined(work: Workspace, asked: Iterable[HospitalOutcome], understood: Itera
 def _finished(work: Workspace, run: int, outcome: RunOutcome) -> RunOutcome:
     counts = {one.hospital: msgspec.to_builtins(one.counts) for one in outcome.hospitals}
     work.vault.finish_run(run, counts, outcome.code, work.clock())
-    with trial_lease(work) as lease:
+    with suppress(LeaseHeld), trial_lease(work) as lease:  # whoever has it projects this run with its own
         project(work, lease)
     return outcome
 
 
 def _applied(work: Workspace) -> int:
     """Map again what decisions about codes and identity concern, then settle and conclude."""
-    run = _start(work, "decide", [])
-    _mapped(work, [], run, silent)
-    count = conclude(work)
-    work.vault.finish_run(run, {}, 0, work.clock())
+    with _running(work, "decide", []) as run:
+        _mapped(work, [], run, silent)
+        count = conclude(work)
+        work.vault.finish_run(run, {}, 0, work.clock())
     return count

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from fhir_adapter.cli.options import HERE, JsonOption, StudyOption, as_json, progress, say, workspace
+from fhir_adapter.core.errors import Stopped
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,7 +50,7 @@ def sandbox(study: StudyOption = HERE) -> None:
         say("Sync them from another terminal with `fhir-adapter sync`; stop with Ctrl-C.")
         try:
             flow.wait_until_stopped()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Stopped):
             say("Stopped.")
 
 

@@ -64,6 +64,15 @@ class DatabaseError(AdapterError):
     exit_code = DATABASE
 
 
+class Stopped(BaseException):
+    """Somebody ends the program (SIGTERM, Ctrl-C): leases are given back, and running again is safe.
+
+    No AdapterError and no Exception, so that no step takes it for a fault of its own and goes on.
+    """
+
+    exit_code = INCOMPLETE
+
+
 def worst(codes: "list[int]") -> int:
     """The exit code that stands for several (1 > 6 > 2 > 5 > 3 > 4 > 0); 0 for none."""
     return min(codes, key=SEVERITY.index, default=WHOLE)

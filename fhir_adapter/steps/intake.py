@@ -1,17 +1,16 @@
 """Taking in what one hospital says, page by page: membership, counts, windows and coverage."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from fhir_adapter.core.errors import INCOMPLETE, WHOLE
 from fhir_adapter.core.runs import Counts, Progress
 from fhir_adapter.core.study import Hospital
 from fhir_adapter.core.windows import Coverage, Entry, Gap, Page, Question, WindowState
+from fhir_adapter.steps.leases import renewed
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.records import Kept, Lease, PageCounts, PageProgress, StoredWindow
 from fhir_adapter.wire import instants
-
-LEASE_TIME = timedelta(minutes=10)
 
 
 class Intake:
@@ -57,9 +56,7 @@ class Intake:
 
     def renew(self) -> None:
         """Moves the lease's end when half of its time is over."""
-        now = self.work.clock()
-        if self.lease.expires_at - now < LEASE_TIME / 2:
-            self.lease = self.work.vault.renew(self.lease, now, LEASE_TIME)
+        self.lease = renewed(self.work, self.lease)
 
     def windows(self, questions: Iterable[Question]) -> list[StoredWindow]:
         """One open window a question; a question left open by an earlier run goes on where it stood."""

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -28,17 +28,16 @@ def holder() -> str:
 
 def gone(other: str) -> bool:
     """Whether a holder was a process of this machine that runs no more (killed, or the machine started anew)."""
-    machine, _, rest = other.rpartition(":")[0].rpartition(":")
-    started = other.rpartition(":")[2]
-    if machine != _machine() or not rest.isdigit():
+    machine, process, started = (["", "", *other.rsplit(":", 2)])[-3:]
+    if machine != _machine() or not process.isdigit():
         return False
     try:
-        os.kill(int(rest), 0)
+        os.kill(int(process), 0)
     except ProcessLookupError:
         return True
     except OSError:
         return False
-    return started != _started(int(rest))
+    return started != _started(int(process))
 
 
 def _machine() -> str:
@@ -50,9 +49,10 @@ def _machine() -> str:
 
 
 def _started(process: int) -> str:
-    """When a process started, in the kernel's own count; empty where the system does not tell."""
+    """When a process started, in the kernel's own count; empty where the system does not tell, or once it is dead."""
     try:
-        return Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
+        told = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return "" if told[0] in "ZX" else told[19]
     except (OSError, IndexError):
         return ""
 

@@ -15,6 +15,7 @@ from fhir_adapter.domains import carriers
 from fhir_adapter.domains.mapping import Mapped, fact_key, map_version
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.steps.codes import with_decisions
+from fhir_adapter.steps.leases import renewed
 from fhir_adapter.steps.lookups import Lookup
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.records import Kind, Lease, Refused, Version
@@ -126,7 +127,7 @@ def map_hospital(work: Workspace, mapper: Mapper, hospital: Hospital, lease: Lea
         work.trial.set_cursor(lease, hospital.id, Place(0, digest))
     counts = Counts()
     while batch := work.vault.versions(hospital.id, seq, BATCH):
-        seq = batch[-1].seq
+        seq, lease = batch[-1].seq, renewed(work, lease)
         records = [mapper.map(version) for version in batch]
         keys = {version.key for version in batch}
         again = work.vault.versions_of(work.trial.dependents(keys) - keys)

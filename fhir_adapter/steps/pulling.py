@@ -11,7 +11,8 @@ from fhir_adapter.core.windows import Coverage, Entry, Gap, Page, WindowState
 from fhir_adapter.fhir.references import medication_id
 from fhir_adapter.steps import folders
 from fhir_adapter.steps.cohort import find_cohort, last_told
-from fhir_adapter.steps.intake import LEASE_TIME, Intake, patient_of
+from fhir_adapter.steps.intake import Intake, patient_of
+from fhir_adapter.steps.leases import take
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.leases import pull_lease
 from fhir_adapter.store.raw import all_versions
@@ -23,13 +24,13 @@ HISTORY = "/_history"
 """Ends the type of a coverage row that tells how far deletions have been read."""
 
 
-def pull_hospital(work: Workspace, hospital: Hospital, run: int, holder: str, told: Progress) -> HospitalOutcome:
+def pull_hospital(work: Workspace, hospital: Hospital, run: int, told: Progress) -> HospitalOutcome:
     """Everything that a hospital says about the cohort, into the vault; what it ended with, as a value.
 
     Windows that fail stay open and are taken up by the next run; coverage moves only over whole ones. A hospital that
     gives nothing at all opens the coverage of everything that was asked of it before.
     """
-    lease = work.vault.lease(pull_lease(hospital.id), holder, work.clock(), LEASE_TIME)
+    lease = take(work, pull_lease(hospital.id))
     intake = Intake(work, hospital, run, lease, told)
     try:
         _ask(intake)

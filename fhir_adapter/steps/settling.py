@@ -14,6 +14,7 @@ from fhir_adapter.review.disputes import Dispute, Member, scope_of
 from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS
 from fhir_adapter.review.settling import Conflict, Frames, Settled, closed_elsewhere, record_disputes, settle
 from fhir_adapter.steps.identity import IDENTITY_KINDS, identity_disputes
+from fhir_adapter.steps.leases import renewed
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.records import Lease
 from fhir_adapter.store.trial import Place, Settling
@@ -32,7 +33,7 @@ def conclude(work: Workspace, lease: Lease, told: Progress, *, everyone: bool = 
     subjects = _concerned(work, decisions, identities, everyone=everyone)
     for start in range(0, len(subjects), AT_ONCE):
         told("settling and deriving", start, len(subjects))
-        chunk = subjects[start : start + AT_ONCE]
+        chunk, lease = subjects[start : start + AT_ONCE], renewed(work, lease)
         _conclude_some(work, lease, chunk, (decisions, identities), shared=start == 0)
     last = max((one.number for one in decisions), default=0)
     if work.trial.cursor(DECISIONS).seq != last:

@@ -1,6 +1,7 @@
 """Leases: one run at a time for each purpose; a sleeper that wakes after its time writes nothing."""
 # ruff: noqa: S608 - names of tables and columns are our own; values always go in as parameters
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from fhir_adapter.core.errors import LeaseHeld
@@ -20,8 +21,11 @@ def pull_lease(hospital: str) -> str:
 class Leases(OpenVault):
     """Taking, renewing and giving back leases."""
 
-    def lease(self, name: str, holder: str, now: datetime, ttl: timedelta) -> Lease:
-        """Takes a lease that is free or has expired; each taking has a higher number.
+    def lease(self, name: str, holder: str, now: datetime, ttl: timedelta,
+              gone: Callable[[str], bool] = lambda holder: False) -> Lease:
+        """Takes a lease that is free, has expired, or whose holder is `gone`; each taking has a higher number.
+
+        A holder that is wrongly taken for gone does no harm: what it writes from then on is refused.
 
         Raises:
             LeaseHeld: another holder has it and it has not expired.
@@ -31,7 +35,7 @@ class Leases(OpenVault):
             if transaction.postgres:
                 transaction.run("LOCK TABLE lease IN SHARE ROW EXCLUSIVE MODE")
             row = transaction.row(f"SELECT holder, number, expires_at FROM lease WHERE name = ?{lock}", (name,))
-            if row is not None and row[0] != "" and instant(row[2]) > now:
+            if row is not None and row[0] != "" and instant(row[2]) > now and not gone(row[0]):
                 raise LeaseHeld(f"another run holds the lease {name} until {row[2]}; run again later")
             number = 1 if row is None else int(row[1]) + 1
             expires = now + ttl
