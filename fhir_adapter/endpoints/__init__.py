@@ -4,6 +4,7 @@
 are loaded only when something is derived.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from fhir_adapter.endpoints.conclusions import ALL, Conclusion
@@ -20,12 +21,13 @@ __all__ = ["ALL", "Conclusion", "ae_summary", "derive", "subgroups", "summary"]
 
 
 def derive(
-    facts: "dict[str, pd.DataFrame]", protocol: "Protocol", terms: "Concepts", *, cut_off: str | None = None
+    facts: "dict[str, pd.DataFrame]", protocol: "Protocol", terms: "Concepts", *, cut_off: str | None = None,
+    doubted: "Mapping[str, Iterable[str]] | None" = None,
 ) -> "Derived":
     """Every conclusion table from the facts that stand, and the doubts found on the way (see `derivation`)."""
     from fhir_adapter.endpoints import derivation
 
-    return derivation.derive(facts, protocol, terms, cut_off=cut_off)
+    return derivation.derive(facts, protocol, terms, cut_off=cut_off, doubted=doubted)
 
 
 def summary(frames: "dict[str, pd.DataFrame]", protocol: "Protocol") -> "Summary":

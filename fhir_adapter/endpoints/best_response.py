@@ -156,6 +156,8 @@ def _told(best: Best, some: list[Reading], assessed: list[Assessed], rules: Resp
     if best.value in ("CR", "PR"):
         again = confirms(assessed, best.position, rules)
         repeat = "" if not is_confirmed or again is None else f", confirmed {written(assessed[again][0])}"
-        return f"{best.value}{repeat}: {one.told()}"
+        return f"{one.told()}{repeat}"
+    if one.overall == best.value:
+        return one.told()
     fallen = " (response not confirmed)" if is_confirmed and one.overall in ("CR", "PR") else ""
     return f"{best.value}{fallen}: {one.told()}"

@@ -6,6 +6,8 @@
 4. Populations, adverse events, exposure.
 """
 
+from collections.abc import Iterable, Mapping
+
 import msgspec
 import pandas as pd
 
@@ -77,14 +79,18 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
         return self.trial.protocol.endpoints.get(name, default)
 
 
-def derive(facts: dict[str, pd.DataFrame], protocol: Protocol, terms: Concepts, *, cut_off: str | None = None
-           ) -> Derived:
+def derive(
+    facts: dict[str, pd.DataFrame], protocol: Protocol, terms: Concepts, *, cut_off: str | None = None,
+    doubted: Mapping[str, Iterable[str]] | None = None,
+) -> Derived:
     """Every conclusion from the facts that stand (`current` and `held`), and the doubts found on the way.
 
     `facts`: one frame per table with the fact columns and `held_kind`; missing tables and columns are empty. With
-    `cut_off` (`YYYY-MM-DD`) later facts are invisible.
+    `cut_off` (`YYYY-MM-DD`) later facts are invisible. `doubted` names by subject the kinds of open conflicts that
+    hold no fact (`activity_after_death`, an identity): they make the conclusions that they concern provisional.
     """
-    known = _known(facts, Trial.of(cutoff.cut(facts, cut_off), protocol, terms), cut_off)
+    trial = Trial.of(cutoff.cut(facts, cut_off), protocol, terms)
+    known = _known(facts, trial, cut_off, Held(trial, doubted))
     doubts = [*known.therapy.doubts, *known.read.doubts]
     rows: dict[str, list[msgspec.Struct]] = {conclusion.name: [] for conclusion in ALL}
     for subject in known.subjects:
@@ -105,7 +111,7 @@ def _key(row: msgspec.Struct, names: tuple[str, ...]) -> tuple[object, ...]:
     return tuple(getattr(row, name) for name in names)
 
 
-def _known(facts: dict[str, pd.DataFrame], trial: Trial, cut_off: str | None) -> _Known:
+def _known(facts: dict[str, pd.DataFrame], trial: Trial, cut_off: str | None, held: Held) -> _Known:
     steps, given = treatment.steps(trial), treatment.doses(trial)
     subjects = trial.subjects
     clocks = {}
@@ -124,7 +130,6 @@ def _known(facts: dict[str, pd.DataFrame], trial: Trial, cut_off: str | None) ->
                                       person=people.get(subject, baseline.Person()), ecog=ecog.get(subject))
               for subject in subjects}
     read = assessments.assess(trial, starts, therapy)
-    held = Held(trial)
     for doubt in (*therapy.doubts, *read.doubts):
         held.add(doubt.subject, "therapy" if doubt.kind == "therapy_role_unknown" else "response", doubt.kind)
     return _Known(

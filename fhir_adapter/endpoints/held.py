@@ -1,6 +1,7 @@
 """Which open conflicts may change which conclusions of a subject, also when they hold none of the deciding facts."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
 from fhir_adapter.endpoints.frames import Ground, Trial
 
@@ -18,13 +19,14 @@ _TABLES: dict[str, tuple[str, ...]] = {
               "lab_result", "vital_sign", "procedure", "radiotherapy", "lesion_measurement", "tumor_assessment",
               "response_assessment", "disposition"),
 }
-_KINDS = {"response": RESPONSE, "therapy": THERAPY, "death": DEATH}
+_KINDS = {"response": RESPONSE, "therapy": THERAPY, "death": DEATH, "identity": IDENTITY}
 
 
 class Held:
     """Open conflicts by subject and area: response, therapy, death, identity."""
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: Trial, doubted: Mapping[str, Iterable[str]] | None = None) -> None:
+        """`doubted`: by subject the kinds of open conflicts that hold no fact (a record after death, an identity)."""
         self._found: dict[tuple[str, str], set[str]] = defaultdict(set)
         for name, frame in trial.tables.items():
             some = frame[frame["held_kind"].notna()]
@@ -34,6 +36,10 @@ class Held:
                 for area, tables in _TABLES.items():
                     if name in tables and kind in _KINDS[area]:
                         self._found[subject, area].add(kind)
+        for subject, kinds in (doubted or {}).items():
+            for kind in kinds:
+                for area in [area for area, known in _KINDS.items() if kind in known]:
+                    self._found[subject, area].add(kind)
 
     def add(self, subject: str, area: str, kind: str) -> None:
         """A doubt that the derivation itself found."""

@@ -79,7 +79,8 @@ class Reading(msgspec.Struct, kw_only=True):
         on = self.first if self.progression is None else self.progression
         name = "progression" if self.overall == "PD" else self.overall
         detail = self.note or self._detail()
-        return f"{name} {written(on)}{': ' if detail else ''}{detail}{self._lesions_told()}"
+        lesions = self._lesions_told() if detail.startswith("sum ") else ""
+        return f"{name} {written(on)}{': ' if detail else ''}{detail}{lesions}"
 
     def _detail(self) -> str:
         if self.source == "reported":

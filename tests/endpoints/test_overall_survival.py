@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from fhir_adapter.core.study import TimeToEvent
-from tests.endpoints.build import conclude, one, protocol, rows, table, treated
+from fhir_adapter.endpoints import derive
+from tests.endpoints.build import PROTOCOL, TERMS, conclude, facts, one, protocol, rows, table, treated
 
 Facts = dict[str, pd.DataFrame]
 
@@ -57,6 +58,16 @@ def test_w63_activity_after_death_the_death_stands() -> None:
         columns=("date", "status", "held_kinds"))
 
     assert found == ("2023-05-01", "event", '["activity_after_death"]')
+
+
+def test_an_open_conflict_that_holds_no_fact_makes_provisional() -> None:
+    """The caller names such kinds by subject: each touches what it concerns."""
+    known = facts(treated(), table("vital_status", "death\n2023-05-01"))
+    derived = derive(known, PROTOCOL, TERMS, doubted={"S1": ["activity_after_death"], "S9": ["merged_patient"]})
+
+    assert one(derived, "time_to_event", "provisional", "held_kinds", endpoint="OS") == (
+        True, '["activity_after_death"]')
+    assert one(derived, "best_response", "provisional", headline=True) is False
 
 
 def test_death_known_to_the_year() -> None:
