@@ -8,7 +8,7 @@ from fhir_adapter.core.facts import Domain, Fact, Ignored, column
 from fhir_adapter.domains.drug import EVIDENCE, RECORDS, drug_of
 from fhir_adapter.domains.procedure import NOT_PERFORMED
 from fhir_adapter.domains.radiotherapy import level_of
-from fhir_adapter.domains.reading import Reading, target
+from fhir_adapter.domains.reading import Reading
 from fhir_adapter.domains.signed_row import SignedRow
 from fhir_adapter.fhir.decode import Unreadable, decode
 from fhir_adapter.fhir.elements import CodeableConcept, Reference, extensions
@@ -118,7 +118,7 @@ def _studied(resource: Any, reading: Reading) -> str | None:
 def _is_ours(study: Reference, reading: Reading) -> bool:
     cohort = reading.hospital.cohort.research_study or ""
     system, bar, value = cohort.partition("|")
-    identity = target(study, "ResearchStudy")
+    identity = reading.target(study, "ResearchStudy")
     if not bar:
         return identity is not None and f"{identity[0]}/{identity[1]}" == cohort
     if study.identifier is not None and (study.identifier.system, study.identifier.value) == (system, value):

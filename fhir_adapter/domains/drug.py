@@ -11,7 +11,7 @@ from fhir_adapter.core.concepts import Match
 from fhir_adapter.core.facts import Ignored
 from fhir_adapter.core.problems import Problem
 from fhir_adapter.core.units import exact
-from fhir_adapter.domains.reading import Reading, target
+from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.decode import Unreadable, contained, decode
 from fhir_adapter.fhir.elements import CodeableConcept, Quantity, Ratio, Reference, Resource
 from fhir_adapter.fhir.medication import Ingredient, Medication
@@ -106,7 +106,7 @@ def product_of(
         if text.startswith("#"):
             product = contained(resource, text, "Medication", reading.version)
         else:
-            identity = target(reference, "Medication")
+            identity = reading.target(reference, "Medication")
             body = reading.records.body(*identity) if identity is not None and identity[0] == "Medication" else None
             product = None if body is None else _product(body, reading.version)
     except Unreadable as error:

@@ -112,17 +112,25 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     def key_of(self, reference: Reference | None, type: str) -> str | None:
         """The opaque key that a reference points to; None for none, contained, or identifier-only references."""
-        identity = target(reference, type)
+        identity = self.target(reference, type)
         return None if identity is None else self.records.key(*identity)
 
+    def target(self, reference: Reference | None, type: str) -> tuple[str, str] | None:
+        """Type and id of the hospital's own record that a reference names (`target`)."""
+        return target(reference, type, self.hospital.base_url)
 
-def target(reference: Reference | None, type: str) -> tuple[str, str] | None:
+
+def target(reference: Reference | None, type: str, base: str = "") -> tuple[str, str] | None:
     """Type and id that a relative, absolute or versioned reference names; None if it names none.
 
-    `type` is taken when the reference itself does not say (a bare id). `#contained` and `urn:` have no id here.
+    `type` is taken when the reference itself does not say (a bare id). `#contained` and `urn:` have no id here. The
+    same id at another server is another record (Q32): an absolute reference counts only below `base`; without a base
+    (files, whose server nobody asks) it counts.
     """
     text = reference.reference if reference is not None else None
     if not text or text.startswith(("#", "urn:")):
+        return None
+    if base and "://" in text and not text.startswith(f"{base.rstrip('/')}/"):
         return None
     parts = text.split("/_history/")[0].rstrip("/").split("/")
     return (parts[-2], parts[-1]) if len(parts) > 1 else (type, parts[0])

@@ -6,7 +6,7 @@ import msgspec
 
 from fhir_adapter.core.conflicts import Doubt
 from fhir_adapter.core.problems import Problem
-from fhir_adapter.domains.reading import Reading, target
+from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.elements import CodeableConcept, CodeableReference, Element, Reference
 
 RADIOTHERAPY = "radiotherapy"
@@ -74,7 +74,7 @@ def _record(reading: Reading, reference: Reference | None, record: Any) -> Treat
     if text and text.startswith("#") and record is not None:
         decoded = (_decoded(bytes(raw)) for raw in record.contained)
         return next((found for found in decoded if found is not None and found.id == text[1:]), None)
-    identity = target(reference, reference.type or "Medication") if reference is not None else None
+    identity = reading.target(reference, reference.type or "Medication") if reference is not None else None
     body = reading.records.body(*identity) if identity is not None else None
     return None if body is None else _decoded(body)
 

@@ -42,10 +42,10 @@ def member(table: str, row: Any) -> Member:
 def death_dates_disagree(frames: Frames) -> Iterator[Dispute]:
     """Two sources state deaths on days that cannot be the same (a month holds any of its days)."""
     deaths = _rows(frames, "vital_status", lambda f: (f.status == "dead") & f.death.notna())
-    for (subject,), rows in _repeated(deaths, ["subject"]):
+    for _, rows in _repeated(deaths, ["subject"]):
         dates = [PartialDate(text=row.death, written="") for row in rows]
         if max(date.earliest for date in dates) > min(date.latest for date in dates):
-            yield _facts("death_dates_disagree", "vital_status", subject, rows, "death",
+            yield _facts("death_dates_disagree", "vital_status", rows, "death",
                          "Two records give dates of death that cannot both be true.")
 
 
@@ -89,34 +89,34 @@ def readings_differ(frames: Frames) -> Iterator[Dispute]:
     """One lesion, one day, one evaluator role, two sizes: two readers, or one who measured twice."""
     sizes = _rows(frames, "lesion_measurement", lambda f: f.date.notna() & f.state.isin(("measured", "too_small")))
     keys = ["subject", "lesion", "date", "fragment", "evaluator", "axis"]
-    for key, rows in _repeated(sizes, keys):
+    for _, rows in _repeated(sizes, keys):
         if len({row.size_um for row in rows}) > 1:
             kind = "readers_disagree" if len({row.performer for row in rows}) > 1 else "lesion_measured_twice"
-            yield _facts(kind, "lesion_measurement", key[0], rows, "size_text", "One lesion has two sizes on one day.")
+            yield _facts(kind, "lesion_measurement", rows, "size_text", "One lesion has two sizes on one day.")
 
 
 def responses_differ(frames: Frames) -> Iterator[Dispute]:
     """Two performers of one evaluator role, or two evaluators, judge one scan differently."""
     stated = _rows(frames, "response_assessment", lambda f: f.category.eq("overall") & f.date.notna())
-    for key, rows in _repeated(stated, ["subject", "date", "criteria"]):
+    for _, rows in _repeated(stated, ["subject", "date", "criteria"]):
         if len({row.value for row in rows}) < 2:
             continue
         within = [[row for row in rows if row.evaluator == role] for role in sorted({row.evaluator for row in rows})]
         for same_role in within:
             if len({row.value for row in same_role}) > 1 and len({row.performer for row in same_role}) > 1:
-                yield _facts("readers_disagree", "response_assessment", key[0], same_role, "value",
+                yield _facts("readers_disagree", "response_assessment", same_role, "value",
                              "Two readers judge one scan differently.")
         if len(within) > 1:
-            yield _facts("evaluators_disagree", "response_assessment", key[0], rows, "value",
+            yield _facts("evaluators_disagree", "response_assessment", rows, "value",
                          "Investigator and central review judge one scan differently.", holds=False)
 
 
 def lesion_roles_differ(frames: Frames) -> Iterator[Dispute]:
     """Two sources give one lesion two roles."""
     roles = _rows(frames, "lesion", lambda f: f.role.notna())
-    for key, rows in _repeated(roles, ["subject", "lesion"]):
+    for _, rows in _repeated(roles, ["subject", "lesion"]):
         if len({row.role for row in rows}) > 1:
-            yield _facts("lesion_role_disagrees", "lesion", key[0], rows, "role", "One lesion has two roles.")
+            yield _facts("lesion_role_disagrees", "lesion", rows, "role", "One lesion has two roles.")
 
 
 def duplicate_adverse_events(frames: Frames) -> Iterator[Dispute]:
@@ -125,9 +125,9 @@ def duplicate_adverse_events(frames: Frames) -> Iterator[Dispute]:
     if events.empty:
         return
     events = events.assign(what=events.term.fillna(events.term_text))
-    for key, rows in _repeated(events, ["subject", "what", "onset"]):
+    for _, rows in _repeated(events, ["subject", "what", "onset"]):
         if len({row.resource for row in rows}) > 1:
-            yield _facts("duplicate_adverse_event", "adverse_event", key[0], rows, "grade",
+            yield _facts("duplicate_adverse_event", "adverse_event", rows, "grade",
                          "Two records tell of one term with one onset.", holds=False)
 
 
@@ -143,11 +143,10 @@ def retracted_records(frames: Frames) -> Iterator[Dispute]:
                       message="A record that decided something was deleted or entered in error.")
 
 
-def _facts(kind: str, table: str, subject: str, rows: list[Any], column: str, message: str, *,
-           holds: bool = True) -> Dispute:
+def _facts(kind: str, table: str, rows: list[Any], column: str, message: str, *, holds: bool = True) -> Dispute:
     members = tuple(sorted(member(table, row) for row in rows))
     values = tuple(sorted(f"{row.hospital}|{row.element}|{_text(getattr(row, column))}" for row in rows))
-    return Dispute(kind=kind, scope=scope_of(members), subject=subject, members=members, values=values,
+    return Dispute(kind=kind, scope=scope_of(members), subject=rows[0].subject, members=members, values=values,
                    message=message, holds=holds)
 
 

@@ -61,7 +61,7 @@ def _by_study(connection: Connection, intake: Intake) -> dict[str, Named]:
             kept = []
             for entry in page.entries:
                 for found in _of_study(connection, entry, studies, system):
-                    identity = target(found.person, "Patient")
+                    identity = target(found.person, "Patient", connection.hospital.base_url)
                     if identity is not None:
                         named[identity[1]] = found
                         kept.append(Kept(entry=entry, patient=identity[1]))
@@ -107,7 +107,7 @@ def _of_study(connection: Connection, entry: Entry, studies: set[str], subject_s
         subject = decode("ResearchSubject", entry.body, version)
     except Unreadable:
         return
-    study = target(subject.study, "ResearchStudy")
+    study = target(subject.study, "ResearchStudy", connection.hospital.base_url)
     if study is not None and study[1] in studies:
         yield from named_by(subject, version, subject_system)
 
@@ -122,7 +122,7 @@ def _by_group(connection: Connection, intake: Intake) -> dict[str, Named]:
     for entry in reading.page.entries:
         resource = decode("Group", entry.body, connection.hospital.fhir_version)
         for found in named_by(resource, connection.hospital.fhir_version, ""):
-            identity = target(found.person, "Patient")
+            identity = target(found.person, "Patient", connection.hospital.base_url)
             if identity is not None:
                 named[identity[1]] = found
     return named
@@ -209,7 +209,7 @@ def _links(connection: Connection, entry: Entry) -> tuple[str | None, set[str]]:
         patient = decode("Patient", entry.body, connection.hospital.fhir_version)
     except Unreadable:
         return None, set()
-    identity = target(patient.replaced_by, "Patient")
+    identity = target(patient.replaced_by, "Patient", connection.hospital.base_url)
     return (identity[1] if identity is not None else None), {value for _, value in patient.identifiers}
 
 

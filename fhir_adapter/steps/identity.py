@@ -45,7 +45,7 @@ def persons(work: Workspace) -> list[Person]:
             patient = decode("Patient", head.body, work.study.hospitals[one.hospital].fhir_version)
         except Unreadable:
             continue
-        replacing = target(patient.replaced_by, "Patient")
+        replacing = target(patient.replaced_by, "Patient", work.study.hospitals[one.hospital].base_url)
         found.append(Person(one.hospital, one.patient, key, one.subject, frozenset(patient.identifiers),
                             replacing[1] if replacing is not None else None))
     return found

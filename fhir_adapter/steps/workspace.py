@@ -4,6 +4,7 @@ import getpass
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -22,6 +23,14 @@ from fhir_adapter.store.records import Signature
 from fhir_adapter.store.trial import Trial, TrialTables, open_trial
 from fhir_adapter.store.vault import Vault, open_vault
 from fhir_adapter.wire.secret import resolve
+
+
+class Means(msgspec.Struct, frozen=True, kw_only=True):
+    """What every step is handed: the clock, chance (unguessable outside tests), and how to wait."""
+
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    random: Random = msgspec.field(default_factory=SystemRandom)
+    sleep: Callable[[float], None] = time.sleep
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +64,6 @@ def system_user() -> str:
         return "unknown"
 
 
-def now() -> datetime:
-    """The present, aware and in UTC."""
-    return datetime.now(UTC)
-
-
 @cache
 def trial_tables() -> TrialTables:
     """The tables that domains and endpoints declare, for the store that knows neither."""
@@ -77,15 +81,13 @@ def trial_tables() -> TrialTables:
 
 @contextmanager
 def opened(study: Study, folder: Path, *, secret: bytes | None = None, mark: str = "",
-           clock: Callable[[], datetime] = now, random: Random | None = None,
-           sleep: Callable[[float], None] | None = None) -> Iterator[Workspace]:
+           means: Means | None = None) -> Iterator[Workspace]:
     """The databases of a study, made when they are new, brought to the newest schema when they are old.
 
     `secret` is the vault's (for the demonstration and tests); without it the settings' reference is followed.
     Raises UsageError for a vault without its secret, DatabaseError when a database cannot be used.
     """
-    import time
-
+    means = means or Means()
     settings = study.settings
     vault_url = database_url(settings.databases.vault, folder)
     trial_url = database_url(settings.databases.trial, folder)
@@ -96,8 +98,8 @@ def opened(study: Study, folder: Path, *, secret: bytes | None = None, mark: str
         vault.close()
         raise
     try:
-        yield Workspace(study=study, folder=folder, vault=vault, trial=trial, clock=clock,
-                        random=random or SystemRandom(), sleep=sleep or time.sleep)
+        yield Workspace(study=study, folder=folder, vault=vault, trial=trial, clock=means.clock,
+                        random=means.random, sleep=means.sleep)
     finally:
         trial.close()
         vault.close()

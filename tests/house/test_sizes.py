@@ -11,7 +11,9 @@ FUNCTION_LINES = 60  # without the docstring: telling the rule, its units and it
 ARGUMENTS = 6
 
 # Exceptions, each with its reason: module name -> why.
-LONG_MODULES: dict[str, str] = {}
+LONG_MODULES: dict[str, str] = {
+    "fhir_adapter.store.migrations.trial.versions.0001_first": "a frozen revision lists every table",
+}
 # module name + ":" + function name -> why.
 LONG_FUNCTIONS: dict[str, str] = {}
 MANY_ARGUMENTS: dict[str, str] = {}
