@@ -3,6 +3,7 @@
 from decimal import Decimal
 from functools import lru_cache
 
+from fhir_adapter.core.concepts import Concepts
 from fhir_adapter.core.conflicts import Doubt
 from fhir_adapter.core.units import Units
 from fhir_adapter.domains.reading import Reading
@@ -23,23 +24,35 @@ class Conversion:
     without unit is taken only for a test that has none (INR).
     """
 
-    __slots__ = ("_ratios", "molar_mass", "test", "unit", "units", "valence")
+    __slots__ = ("_ratios", "_seen", "molar_mass", "test", "unit", "units", "valence")
 
-    def __init__(self, units: Units, test: str, term: tuple[str, str, str]) -> None:
+    def __init__(self, units: Units, test: str, term: dict[str, str]) -> None:
         self.units = units
         self.test = test
-        self.unit, self.molar_mass, self.valence = term
+        self.unit = term.get("unit", "")
+        self.molar_mass = term.get("molar_mass", "")
+        self.valence = term.get("valence", "")
         self._ratios: dict[tuple[str | None, str | None], Ratio | None] = {}
+        self._seen: dict[tuple[str, str | None, str | None], tuple[Decimal | None, str]] = {}
 
-    def __call__(self, value: Decimal, quantity: Quantity) -> Decimal | None:
-        """The value in the canonical unit; None when nobody told us what its unit is."""
-        written = (quantity.code, quantity.unit)
-        try:
-            ratio = self._ratios[written]
-        except KeyError:
-            ratio = self._ratio(*written)
-            if len(self._ratios) < _MOST_SPELLINGS:
-                self._ratios[written] = ratio
+    def __call__(self, value: Decimal, unit: Quantity) -> tuple[Decimal | None, str]:
+        """The value in the canonical unit (None when nobody told us what its unit is), and as it was written.
+
+        Laboratories repeat themselves, their limits most of all: what was converted once is remembered.
+        """
+        asked = (str(value), unit.code, unit.unit)
+        found = self._seen.get(asked)
+        if found is None:
+            found = self._convert(value, unit.code, unit.unit), written(value)
+            if len(self._seen) < _MOST_REMEMBERED:
+                self._seen[asked] = found
+        return found
+
+    def _convert(self, value: Decimal, code: str | None, text: str | None) -> Decimal | None:
+        spelling = (code, text)
+        if spelling not in self._ratios and len(self._ratios) < _MOST_REMEMBERED:
+            self._ratios[spelling] = self._ratio(code, text)
+        ratio = self._ratios[spelling] if spelling in self._ratios else self._ratio(code, text)
         return None if ratio is None else (value * ratio[0] / ratio[1]).normalize() + _ZERO
 
     def _ratio(self, code: str | None, text: str | None) -> Ratio | None:
@@ -58,18 +71,17 @@ class Conversion:
         return in_moles[0] * unit.factor.numerator, in_moles[1] * unit.factor.denominator
 
 
-_MOST_SPELLINGS = 1_000
+_MOST_REMEMBERED = 10_000
 
 
 def conversion(reading: Reading, concept_list: str, test: str) -> Conversion:
     """The conversion of one test of a concept list."""
-    term = reading.concepts.term(concept_list, test)
-    return _conversion(reading.units, test, (term.get("unit", ""), term.get("molar_mass", ""), term.get("valence", "")))
+    return _conversion(reading.units, reading.concepts, concept_list, test)
 
 
 @lru_cache(maxsize=1024)
-def _conversion(units: Units, test: str, term: tuple[str, str, str]) -> Conversion:
-    return Conversion(units, test, term)
+def _conversion(units: Units, concepts: Concepts, concept_list: str, test: str) -> Conversion:
+    return Conversion(units, test, concepts.term(concept_list, test))
 
 
 def written(value: Decimal) -> str:

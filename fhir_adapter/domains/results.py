@@ -11,7 +11,7 @@ from fhir_adapter.core.concepts import Match
 from fhir_adapter.core.facts import Fact, Ignored
 from fhir_adapter.domains.moments import Moments, time_of
 from fhir_adapter.domains.observed import set_aside
-from fhir_adapter.domains.quantities import Conversion, conversion, unit_doubt, written
+from fhir_adapter.domains.quantities import Conversion, conversion, unit_doubt
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.elements import Quantity
 from fhir_adapter.fhir.observation import Observation, ReferenceRange, Valued, forms_of_value
@@ -60,7 +60,8 @@ def _results(
     moments, when = Moments(reading), observation.when
     date = moments.read(when.start, when.element)
     time = time_of(date)
-    yield from moments.problems
+    if date is None:
+        yield from moments.problems
     for prefix, part, match in parts:
         aside = set_aside(reading, observation, match, f"{prefix}code")
         quantity = part.value_quantity
@@ -73,8 +74,9 @@ def _results(
             yield Ignored(_why_no_number(part))
             continue
         convert = conversion(reading, concept_list, match.concept)
-        value = convert(quantity.value, quantity)
+        value, text = convert(quantity.value, quantity)
         element = f"{prefix}value"
+        range_ = _limits(part.reference_range, quantity, convert) if limits and part.reference_range else _NO_LIMITS
         yield fact(
             element=element,
             test=match.concept,
@@ -84,9 +86,9 @@ def _results(
             value=value,
             comparator=quantity.comparator if quantity.comparator in COMPARATORS else None,
             unit=convert.unit or None,
-            value_text=written(quantity.value),
+            value_text=text,
             unit_text=quantity.code or quantity.unit,
-            **(_limits(part.reference_range, quantity, convert) if limits and part.reference_range else _NO_LIMITS),
+            **range_,
         )
         if value is None:
             yield unit_doubt(reading, quantity, match.concept, element)
@@ -116,5 +118,4 @@ def _limits(ranges: tuple[ReferenceRange, ...], quantity: Quantity, convert: Con
 def _limit(limit: Quantity | None, quantity: Quantity, convert: Conversion) -> tuple[Decimal | None, str | None]:
     if limit is None or limit.value is None:
         return None, None
-    of_unit = quantity if limit.unit is None and limit.code is None else limit
-    return convert(limit.value, of_unit), written(limit.value)
+    return convert(limit.value, quantity if limit.unit is None and limit.code is None else limit)
