@@ -56,7 +56,7 @@ def _coded(element: str, concept: CodeableConcept) -> Iterator[Grade]:
 
 def _number(element: str, coding: Coding) -> int | None:
     """The grade that a coding means; outside a grade element only a coding of a CTCAE system counts."""
-    is_grade_element = element == "extension"
+    is_grade_element = element.startswith("extension")
     if system_of(coding.system) == NCIT:
         return _NCIT_GRADES.get(coding.code) if is_grade_element or coding.code != "C48275" else None
     if is_grade_element or "ctcae" in coding.system.casefold():

@@ -167,7 +167,7 @@ class AdverseEvent(Resource, frozen=True, kw_only=True):
         for found in extensions(self, "resolve-date", "adverse-event-resolved-date"):
             written = found.value_date_time or found.value_date
             if written is not None:
-                return "extension", written
+                return _place(found), written
         return None
 
     @property
@@ -179,7 +179,7 @@ class AdverseEvent(Resource, frozen=True, kw_only=True):
     def grades(self) -> tuple[tuple[str, CodeableConcept], ...]:
         """Where a CTCAE grade may stand, in the order of trust (profiles.md §7); severity words are none of them."""
         stated = [
-            ("extension", found.value_codeable_concept or _of_coding(found.value_coding) or _of_number(found))
+            (_place(found), found.value_codeable_concept or _of_coding(found.value_coding) or _of_number(found))
             for found in extensions(self, "ae-grade", "ctcae-grade")
         ]
         stated += [("severity", self.severity), ("seriousness", self.seriousness)]
@@ -251,6 +251,11 @@ class AdverseEvent(Resource, frozen=True, kw_only=True):
             reference = next((e.value_reference for e in items if e.value_reference is not None), None)
             found.append((f"extension[mitigating-action][{i}]", concept, reference))
         return tuple(found)
+
+
+def _place(extension: Extension) -> str:
+    """An extension as an element path, by the last part of its url."""
+    return f"extension[{extension.url.rsplit('/', 1)[-1]}]"
 
 
 def _of_coding(coding: Coding | None) -> CodeableConcept | None:

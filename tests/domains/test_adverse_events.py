@@ -175,7 +175,9 @@ def test_grades_that_disagree() -> None:
     mapped = says(event(extension=[grade("C41339")], severity=coded("3", MII_GRADES)))
 
     assert only(mapped, "adverse_event").grade == 3
-    assert [(d.kind, d.values) for d in mapped.doubts] == [("grades_disagree", ("extension: 2", "severity: 3"))]
+    assert [(d.kind, d.values) for d in mapped.doubts] == [
+        ("grades_disagree", ("extension[ae-grade]: 2", "severity: 3"))
+    ]
 
 
 def test_grade_zero_is_no_event() -> None:
