@@ -1,0 +1,29 @@
+"""`python -m benchmarks`: measures, prints one table, and writes docs/benchmarks.md with `--write`."""
+
+import argparse
+from collections.abc import Callable
+
+from benchmarks import in_memory, whole_path
+from benchmarks.rows import Row, aligned
+
+PARTS: dict[str, Callable[[int, int], list[Row]]] = {
+    "memory": in_memory.measure,
+    "path": whole_path.measure,
+}
+
+
+def main() -> None:
+    """Measures what was asked for, or everything."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="what to measure; everything if none is named")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of which the median counts")
+    parser.add_argument("--copies", type=int, default=4, help="how many times the fixtures' patients")
+    asked = parser.parse_args()
+    rows: list[Row] = []
+    for name in asked.parts or PARTS:
+        rows += PARTS[name](asked.rounds, asked.copies)
+    print(aligned(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""NDJSON bytes to mapped facts in memory, beside the same bytes to dicts."""
+
+from collections.abc import Callable
+from functools import cache
+from time import process_time
+from typing import Any
+
+import msgspec
+
+from benchmarks.copies import HOSPITALS, lines, types
+from benchmarks.rows import Row, interleaved, ratio
+from fhir_adapter import kit, study
+from fhir_adapter.core.origins import Origin
+from fhir_adapter.core.study import Hospital, Study
+from fhir_adapter.domains import carriers
+from fhir_adapter.domains.mapping import map_version
+from fhir_adapter.domains.reading import Reading
+from fhir_adapter.store.opened import resource_key
+
+TARGET = 0.4
+SECRET = b"a secret of the benchmarks, the same in every run"
+
+
+class _Head(msgspec.Struct):
+    id: str = ""
+    identifier: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Identifier(msgspec.Struct):
+    value: str = ""
+
+
+class Folder:
+    """One hospital's other records, from its files (domains.reading.Records)."""
+
+    def __init__(self, hospital: str, records: dict[str, list[bytes]]) -> None:
+        self.hospital, self.records = hospital, records
+        self._bodies = cache(self._bodies_of)
+        self._identified = cache(self._identified_of)
+        self.key = cache(self._key)
+
+    def _key(self, type: str, id: str) -> str:
+        return resource_key(SECRET, self.hospital, type, id)
+
+    def _bodies_of(self, type: str) -> dict[str, bytes]:
+        return {msgspec.json.decode(body, type=_Head).id: body for body in self.records.get(type, ())}
+
+    def _identified_of(self, type: str) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for id, body in self._bodies(type).items():
+            raw = msgspec.json.decode(body, type=_Head).identifier
+            for one in msgspec.json.decode(raw, type=list[_Identifier]) if bytes(raw).startswith(b"[") else ():
+                found.setdefault(one.value, []).append(self.key(type, id))
+        return found
+
+    def body(self, type: str, id: str) -> bytes | None:
+        """The record's bytes."""
+        return self._bodies(type).get(id)
+
+    def keys_of_identifier(self, type: str, value: str) -> tuple[str, ...]:
+        """Keys of the records with that business identifier."""
+        return tuple(self._identified(type).get(value, ()))
+
+
+def map_all(asked: Study, hospital: Hospital, records: dict[str, list[bytes]]) -> int:
+    """Maps every record of a hospital and lets go of what it found, as the writing of a batch does; how many facts."""
+    folder = Folder(hospital.id, records)
+    carried = carriers.compiled(hospital)
+    facts = 0
+    for type, bodies in records.items():
+        for number, body in enumerate(bodies):
+            reading = Reading(
+                hospital=hospital, version=hospital.fhir_version, protocol=asked.protocol, concepts=asked.concepts,
+                units=asked.units, origin=Origin(hospital.id, type, str(number), 1), subject="ATC-001",
+                records=folder, carried=carried(type, body),
+            )
+            facts += len(map_version(type, body, reading).facts)
+    return facts
+
+
+def decode_all(records: dict[str, list[bytes]]) -> int:
+    """Reads every record as a dict and lets go of it."""
+    decode = msgspec.json.Decoder().decode
+    for bodies in records.values():
+        for body in bodies:
+            decode(body)
+    return 0
+
+
+def timed(action: Callable[[], Any]) -> Callable[[], float]:
+    """The action as one that says how much processor time it took."""
+    def run() -> float:
+        begun = process_time()
+        action()
+        return process_time() - begun
+    return run
+
+
+def measure(rounds: int, copies: int) -> list[Row]:
+    """One row for the fixtures' mix, and one for each hospital's version of FHIR."""
+    asked = study.load(kit.kit_path())
+    mix = {name: {type: lines(name, type, copies) for type in types(name)} for name in HOSPITALS}
+    count = sum(len(bodies) for records in mix.values() for bodies in records.values())
+    size = sum(len(body) for records in mix.values() for bodies in records.values() for body in bodies)
+    facts = sum(map_all(asked, asked.hospitals[name], mix[name]) for name in HOSPITALS)
+    actions: list[Callable[[], float]] = []
+    for name in HOSPITALS:
+        actions += [timed(lambda name=name: decode_all(mix[name])),  # type: ignore[misc]
+                    timed(lambda name=name: map_all(asked, asked.hospitals[name], mix[name]))]  # type: ignore[misc]
+    times = interleaved(actions, rounds)
+    floor = [sum(one) for one in zip(*times[0::2], strict=True)]
+    ours = [sum(one) for one in zip(*times[1::2], strict=True)]
+    share = ratio(floor, ours)
+    rate = count / sorted(ours)[len(ours) // 2]
+    each = [f"{asked.hospitals[name].fhir_version} {ratio(times[2 * place], times[2 * place + 1]):.2f}"
+            for place, name in enumerate(HOSPITALS)]
+    return [Row(
+        "NDJSON to facts in memory, share of msgspec to dicts", f"{share:.2f}", f">= {TARGET}", share >= TARGET,
+        f"{rate:,.0f} resources/s; {count:,} resources of {size / count:.0f} bytes, {facts:,} facts; {', '.join(each)}",
+    )]
