@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from fhir_adapter.core.errors import INCOMPLETE, WHOLE
+from fhir_adapter.core.errors import INCOMPLETE, WHOLE, worst
 from fhir_adapter.core.runs import Counts, Progress
 from fhir_adapter.core.study import Hospital
 from fhir_adapter.core.windows import Coverage, Entry, Gap, Page, Question, WindowState
@@ -11,6 +11,7 @@ from fhir_adapter.steps.leases import renewed
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.records import Kept, Lease, PageCounts, PageProgress, StoredWindow
 from fhir_adapter.wire import instants
+from fhir_adapter.wire.search import UNEXPECTED_TYPE
 
 
 class Intake:
@@ -32,14 +33,17 @@ class Intake:
         progress = PageProgress(
             run=self.run, window=window.id if window is not None else None, kept=kept, damages=page.damages,
             outside=len(page.entries) - len(kept), url=page.url, type=window.question.type if window else "",
-            next=page.next, state=state, coverage=coverage, issues=tuple(gap.code for gap in page.gaps),
+            next=page.next, state=state, coverage=coverage, issues=tuple(gap.code for gap in page.gaps) + (("damaged",) if page.damages else ()),
         )
         self.count(self.work.vault.keep_page(self.lease, self.hospital.id, progress, self.work.clock()))
         for gap in page.gaps:
             self.gap(window.question.type if window else "records", gap)
+        if any(outcome.code == UNEXPECTED_TYPE for outcome in page.outcomes):
+            self.say(f"{window.question.type if window else 'records'}: records of another type came too "
+                     f"({UNEXPECTED_TYPE}); those of members were kept.")
         for entry in page.entries:
             at = instants.read(entry.last_updated)
-            if at is not None and (self.latest is None or at > self.latest):
+            if at is not None and at <= self.work.clock() and (self.latest is None or at > self.latest):
                 self.latest = at
 
     def count(self, counts: PageCounts) -> None:
@@ -49,8 +53,11 @@ class Intake:
 
     def gap(self, what: str, gap: Gap) -> None:
         """Something is missing: the run will say so."""
-        self.code = INCOMPLETE
-        message = f"{what}: {gap.message} ({gap.code})"
+        self.code = worst([self.code, INCOMPLETE])
+        self.say(f"{what}: {gap.message} ({gap.code})")
+
+    def say(self, message: str) -> None:
+        """Something that a person should know; said once."""
         if message not in self.messages:
             self.messages.append(message)
 

@@ -7,7 +7,7 @@ from typing import Any
 from fhir_adapter.core.runs import CompletenessRow
 from fhir_adapter.core.study import Hospital
 from fhir_adapter.core.windows import Coverage
-from fhir_adapter.steps.pulling import HISTORY
+from fhir_adapter.steps.pulling import EVERYTHING, HISTORY
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.records import Lease
 
@@ -37,7 +37,7 @@ def completeness(work: Workspace) -> list[CompletenessRow]:
     for hospital in sorted(work.study.hospitals.values(), key=lambda one: one.id):
         grouped: dict[str, list[Coverage]] = {}
         for row in work.vault.coverage(hospital.id).values():
-            if not row.type.endswith(HISTORY):
+            if not row.type.endswith(HISTORY) and (row.type != EVERYTHING or row.open_since is not None):
                 grouped.setdefault(row.type, []).append(row)
         rows += [_row(hospital, type, found) for type, found in sorted(grouped.items())]
         rows += [_declared(hospital, type) for type, settings in sorted(hospital.types.items())

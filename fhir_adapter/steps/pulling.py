@@ -23,6 +23,9 @@ from fhir_adapter.wire.connection import Connection, connect
 HISTORY = "/_history"
 """Ends the type of a coverage row that tells how far deletions have been read."""
 
+EVERYTHING = "*"
+"""The type of a coverage row that tells since when a hospital has given nothing, not even its cohort."""
+
 
 def pull_hospital(work: Workspace, hospital: Hospital, run: int, told: Progress) -> HospitalOutcome:
     """Everything that a hospital says about the cohort, into the vault; what it ended with, as a value.
@@ -58,6 +61,7 @@ def _ask(intake: Intake) -> None:
                  transport=work.transport) as connection:
         started = work.clock()
         cohort = find_cohort(connection, intake)
+        _answers_again(intake, started)
         unfinished = _begin_references(intake)
         _clinical(connection, intake, cohort.asked, started)
         _references(connection, intake, unfinished)
@@ -81,21 +85,24 @@ def _answer(connection: Connection, intake: Intake, window: StoredWindow, member
     """One window: its pages are kept as they come; with its last whole page its patients' coverage moves."""
     question = window.question
     reached: dict[str, datetime] = {}
-    whole = True
-    resume = window.next if window.attempts > 1 else None
+    whole, sound = True, True
+    # A window that had something wrong on an earlier page is read from its beginning.
+    resume = window.next if window.attempts > 1 and not window.issues else None
     for page, last in last_told(search.pages(connection, question, resume=resume)):
-        kept = _members_only(page.entries, members, question.type)
-        whole = whole and not page.gaps
+        kept = _members_only(page.entries, members)
+        whole, sound = whole and not page.gaps, sound and not page.damages
         for one in kept:
             at = instants.read(one.entry.last_updated)
-            if one.patient is not None and at is not None:
+            # A record dated into the future must not carry us past those of tomorrow.
+            if one.patient is not None and at is not None and at <= started and one.entry.type == question.type:
                 reached[one.patient] = max(at, reached.get(one.patient, at))
             if (medication := medication_id(one.entry.type, one.entry.body)) is not None:
                 intake.leaning.add(medication)
         if not last:
             intake.page(page, kept, window=window)
             continue
-        moved = [_moved(window, coverage, patient, reached.get(patient), started, whole=whole)
+        # What could not be opened may have been damaged on its way: the same span is asked for again.
+        moved = [_moved(window, coverage, patient, reached.get(patient) if sound else None, started, whole=whole)
                  for patient in question.patients]
         state = WindowState.WHOLE if whole else WindowState.OPEN
         intake.page(page, kept, window=window, state=state, coverage=tuple(moved))
@@ -120,12 +127,12 @@ def _moved(window: StoredWindow, coverage: dict[tuple[str, str], Coverage], pati
     )
 
 
-def _members_only(entries: Iterable[Entry], members: frozenset[str], type: str) -> list[Kept]:
+def _members_only(entries: Iterable[Entry], members: frozenset[str]) -> list[Kept]:
     """The entries that are about members of the cohort, whatever the server thought of the question."""
     kept = []
     for entry in entries:
         patient = patient_of(entry, members)
-        if patient is not None and entry.type == type:
+        if patient is not None:
             kept.append(Kept(entry=entry, patient=patient))
     return kept
 
@@ -212,4 +219,15 @@ def _open_everything(intake: Intake) -> None:
     if rows:
         intake.work.vault.set_coverage(intake.lease, intake.hospital.id, rows, now)
     else:
+        everything = Coverage(type=EVERYTHING, patient="*", mode="full_reread", open_since=now)
+        intake.work.vault.set_coverage(intake.lease, intake.hospital.id, [everything], now)
         intake.gap("everything", Gap(code="failed", message="the hospital gave nothing at all"))
+
+
+def _answers_again(intake: Intake, started: datetime) -> None:
+    """A hospital that gave nothing at all has answered now: from here on each type speaks for itself."""
+    vault, hospital = intake.work.vault, intake.hospital.id
+    before = vault.coverage(hospital).get((EVERYTHING, "*"))
+    if before is not None and before.open_since is not None:
+        row = Coverage(type=EVERYTHING, patient="*", mode="full_reread", whole_as_of=started)
+        vault.set_coverage(intake.lease, hospital, [row], intake.work.clock())

@@ -26,6 +26,8 @@ from fhir_adapter.wire.plan import patient_parameter
 
 MAX_PAGES = 10_000
 MAX_PASSES = 4
+UNEXPECTED_TYPE = "unexpected-type"
+"""The Outcome of a page that holds records of another type than was asked for."""
 _SIMPLER = ("no_sort", "no_since", "no_study", "no_list")
 """What is tried, in this order, when a server refuses a question with 400."""
 
@@ -207,7 +209,7 @@ def _fetch(connection: Connection, question: Question, address: str, *, is_next:
     opening = Opening(url=reply.url, base=connection.client.pin.base, keep_damaged=True, bundle_only=True)
     page = open_page(reply.body, opening)
     if any(entry.type != question.type for entry in page.entries):
-        odd = Outcome(severity="warning", code="unexpected-type")
+        odd = Outcome(severity="warning", code=UNEXPECTED_TYPE)
         page = msgspec.structs.replace(page, outcomes=(*page.outcomes, odd))
     if question.patients and not _is_honoured(connection, question, page, is_next=is_next):
         page = _without_damaged_bodies(page)
