@@ -35,8 +35,10 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
 class Settled(msgspec.Struct, frozen=True):
     """The outcome of settling some subjects.
 
-    `frames`: the facts of all tables with their `standing`, `held_by` and `held_kind`, overrides included.
-    `conflicts`: every conflict of these subjects. `overrides`: rows per table whose origin is a decision.
+    `frames`: the facts of all tables with their `standing`, `held_by` and `held_kind`; an override stands there with
+    the resource of the fact that it replaces, so that what belongs to that record (an event's causality, a course's
+    volumes) stays with it. `conflicts`: every conflict of these subjects. `overrides`: the same overrides as they are
+    kept, rows per table whose origin is the decision (`stands_for` names the replaced record).
     """
 
     frames: Frames
@@ -172,6 +174,7 @@ def _override(conflict: Conflict, decision: Decision, live: Frames, overrides: d
         overrides.setdefault(table, []).append({
             **first, **_with_parts(changes), "fact_key": digest(conflict.key, str(decision.number), table),
             "hospital": "decision", "resource": conflict.key, "ordinal": decision.number, "position": 0,
+            "stands_for": first["resource"],
             "standing": Standing.CURRENT.value, "held_by": None, "held_kind": None,
         })
 
@@ -204,7 +207,8 @@ def _with_standings(frame: pd.DataFrame, standings: dict[str, tuple[str, str, st
         for position, column in enumerate(("standing", "held_by", "held_kind")):
             frame.loc[hit, column] = found[hit].map(lambda triple, at=position: triple[at])
     if added:
-        extra = pd.DataFrame(added, columns=frame.columns).astype(object)
+        stated = [{**row, "resource": row["stands_for"]} for row in added]
+        extra = pd.DataFrame(stated, columns=frame.columns).astype(object)
         frame = pd.concat([frame.astype(object), extra], ignore_index=True)
     return frame
 

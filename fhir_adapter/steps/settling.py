@@ -104,7 +104,11 @@ def _doubts(work: Workspace, subjects: Sequence[str], *, shared: bool) -> pd.Dat
 def _derived(work: Workspace, settled: Settled) -> Derived:
     counted = {name: frame[frame.standing.isin(("current", "held"))].reset_index(drop=True)
                for name, frame in settled.frames.items()}
-    return derive(counted, work.study.protocol, work.study.concepts)
+    doubted: dict[str, list[str]] = {}
+    for conflict in settled.conflicts:
+        if conflict.state == "open" and conflict.subject is not None:
+            doubted.setdefault(conflict.subject, []).append(conflict.kind)
+    return derive(counted, work.study.protocol, work.study.concepts, doubted=doubted)
 
 
 def endpoint_disputes(doubts: pd.DataFrame, frames: Frames) -> list[Dispute]:

@@ -83,7 +83,7 @@ def _fact(work: Workspace, name: str) -> Iterator[str]:
     if not found:
         return
     row = found[0]
-    values = ", ".join(f"{column} {value}" for column, value in row._asdict().items()
+    values = ", ".join(f"{column} {_plain(value)}" for column, value in row._asdict().items()
                        if column not in _HIDDEN and column != "Index" and _present(value)
                        and not column.endswith(("_precision", "_written")))
     held = f" ({row.standing}: {row.held_kind or row.held_by})" if row.standing != "current" else ""
@@ -104,6 +104,11 @@ def _decision(work: Workspace, number: int) -> Iterator[str]:
     for one in work.vault.decisions():
         if one.number == number:
             yield f"    decision {number} by {one.decided_by} at {one.decided_at}: {one.choice}; reason: {one.reason}"
+
+
+def _plain(value: Any) -> Any:
+    """A whole number without the `.0` that a column with gaps gives it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _present(value: Any) -> bool:
