@@ -41,7 +41,7 @@ __all__ = ["Choice", "Workspace"]
 @contextmanager
 def open_workspace(folder: Path) -> Iterator[Workspace]:
     """A study folder, loaded and with its databases open."""
-    with opened(study.load(folder), folder.resolve()) as work:
+    with opened(rehearsing.study_at(folder), folder.resolve()) as work:
         yield work
 
 
@@ -55,7 +55,7 @@ def sync(work: Workspace, hospitals: Sequence[str], told: Progress = silent) -> 
         ours = [one.hospital for one in asked if one.code != LEASE_HELD]
         understood = _mapped(work, ours, run, told) if ours else []
         outcome = _joined(work, asked, understood)
-        if ours and DATABASE not in [one.code for one in outcome.hospitals]:
+        if not {DATABASE, LEASE_HELD} & {one.code for one in understood} and ours:
             conclude(work, told)
         return _finished(work, run, outcome)
 
@@ -68,6 +68,8 @@ def pull(work: Workspace, hospitals: Sequence[str], told: Progress = silent) -> 
 
 def pull_files(work: Workspace, folder: Path, version: str, name: str, told: Progress = silent) -> RunOutcome:
     """Keep a folder of FHIR files as if a hospital of that name had sent them; it is remembered as one."""
+    if rehearsing.only_demo(work.folder):
+        raise UsageError("Files are kept for a study, and here is none; make one with `fhir-adapter init DIR`.")
     work = msgspec.structs.replace(work, study=study.remember_files(work.study, name, version, folder))
     with _running(work, "pull", [name]) as run:
         outcome = pull_hospital(work, work.study.hospitals[name], run, told)
@@ -197,9 +199,9 @@ def demo(folder: Path, told: Progress = silent) -> Demonstration:
         return summing_up.demonstration(work, code, paths[0])
 
 
-def init(folder: Path) -> list[str]:
-    """Make a study folder; what to do next."""
-    return rehearsing.init(folder)
+def init(folder: Path, *, rehearsal: bool = False) -> list[str]:
+    """Make a study folder, for a `rehearsal` with the rehearsal hospitals; what to do next."""
+    return rehearsing.init(folder, rehearsal=rehearsal)
 
 
 def sandbox(folder: Path) -> AbstractContextManager[dict[str, str]]:

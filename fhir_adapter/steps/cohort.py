@@ -2,11 +2,12 @@
 
 import csv
 from collections.abc import Iterator
+from datetime import datetime
 
 import msgspec
 
 from fhir_adapter.core.errors import UsageError
-from fhir_adapter.core.windows import Entry, Page, WindowState
+from fhir_adapter.core.windows import Coverage, Entry, Page, WindowState
 from fhir_adapter.domains.enrolment import Member as Named
 from fhir_adapter.domains.enrolment import members as named_by
 from fhir_adapter.domains.enrolment import survivors
@@ -17,6 +18,9 @@ from fhir_adapter.steps.intake import Intake
 from fhir_adapter.store.records import Identity, Kept, Member
 from fhir_adapter.wire import plan, read, search
 from fhir_adapter.wire.connection import Connection
+
+_LISTS = {"research_study": "ResearchSubject", "group": "Group"}
+"""The type that lists the members, by way of asking; for the other ways it is Patient."""
 
 
 class Cohort(msgspec.Struct, frozen=True):
@@ -32,14 +36,17 @@ def find_cohort(connection: Connection, intake: Intake) -> Cohort:
     Enrolled Patients are read by id at each sync: a merge shows only there (Q29). A patient that another replaces
     stays a member, its survivor becomes one. Raises UsageError when the configured study or group is not there.
     """
-    way = plan.only_cohort(connection.hospital)
+    way, started = plan.only_cohort(connection.hospital), intake.work.clock()
     finder = {"research_study": _by_study, "group": _by_group, "identifiers": _by_identifiers, "all": _everyone}[way]
     named = finder(connection, intake)
+    gaps = {_LISTS.get(way, "Patient"): intake.gaps}
     hospital = connection.hospital.id
     gone = intake.work.vault.erased(hospital, list(named))
     named = {patient: found for patient, found in named.items() if patient not in gone}
     asked = {patient for patient, found in named.items() if found.ask}
     replaced, identifiers = _patients(connection, intake, asked)
+    gaps["Patient"] = intake.gaps - sum(gaps[one] for one in gaps if one != "Patient")
+    _cover(intake, {type: count == 0 for type, count in gaps.items()}, started)
     named = {patient: _without_identifier(found, identifiers, intake) for patient, found in named.items()}
     final, circular = survivors(replaced)
     for old, new in final.items():
@@ -49,6 +56,20 @@ def find_cohort(connection: Connection, intake: Intake) -> Cohort:
         intake.messages.append("Patients replace each other in a circle (merge_cycle); they stay apart.")
     _write(intake, named, final)
     return Cohort(frozenset(asked | {new for old, new in final.items() if old in asked}), named)
+
+
+def _cover(intake: Intake, whole: dict[str, bool], started: datetime) -> None:
+    """Whether the list of members, and their Patients, were had whole: who is missing there is missing everywhere."""
+    known = intake.work.vault.coverage(intake.hospital.id)
+    rows = []
+    for type, is_whole in sorted(whole.items()):
+        before = known.get((type, "*"))
+        rows.append(Coverage(
+            type=type, patient="*", mode="full_reread",
+            whole_as_of=started if is_whole else (before.whole_as_of if before is not None else None),
+            open_since=None if is_whole else ((before.open_since if before is not None else None) or started),
+        ))
+    intake.work.vault.set_coverage(intake.lease, intake.hospital.id, rows, intake.work.clock())
 
 
 def _by_study(connection: Connection, intake: Intake) -> dict[str, Named]:

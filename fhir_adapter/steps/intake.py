@@ -22,6 +22,7 @@ class Intake:
         self.counts = Counts()
         self.messages: list[str] = []
         self.code = WHOLE
+        self.gaps = 0
         self.latest: datetime | None = None
         self.leaning: set[str] = set()
 
@@ -30,10 +31,11 @@ class Intake:
         """Keeps one page in one transaction; entries of the page that are not kept count as outside the cohort."""
         self.renew()
         kept = tuple(kept)
+        issues = (*(gap.code for gap in page.gaps), *(("damaged",) if page.damages else ()))
         progress = PageProgress(
             run=self.run, window=window.id if window is not None else None, kept=kept, damages=page.damages,
             outside=len(page.entries) - len(kept), url=page.url, type=window.question.type if window else "",
-            next=page.next, state=state, coverage=coverage, issues=tuple(gap.code for gap in page.gaps) + (("damaged",) if page.damages else ()),
+            next=page.next, state=state, coverage=coverage, issues=issues,
         )
         self.count(self.work.vault.keep_page(self.lease, self.hospital.id, progress, self.work.clock()))
         for gap in page.gaps:
@@ -54,6 +56,7 @@ class Intake:
     def gap(self, what: str, gap: Gap) -> None:
         """Something is missing: the run will say so."""
         self.code = worst([self.code, INCOMPLETE])
+        self.gaps += 1
         self.say(f"{what}: {gap.message} ({gap.code})")
 
     def say(self, message: str) -> None:
