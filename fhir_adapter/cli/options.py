@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +21,7 @@ HERE = Path()
 
 @contextmanager
 def workspace(study: Path) -> Iterator["Workspace"]:
-    """The opened study: its databases are closed at the end."""
+    """The opened study; its databases are closed at the end."""
     from fhir_adapter import flow
 
     with flow.open_workspace(study) as opened:
@@ -29,8 +29,8 @@ def workspace(study: Path) -> Iterator["Workspace"]:
 
 
 def say(text: str = "") -> None:
-    """A plain line."""
-    print(text)
+    """A plain line, at once: whoever reads a pipe need not wait for the end."""
+    print(text, flush=True)
 
 
 def as_json(value: Any) -> None:
@@ -38,6 +38,15 @@ def as_json(value: Any) -> None:
     import msgspec
 
     print(json.dumps(msgspec.to_builtins(value), ensure_ascii=False, indent=2))
+
+
+def tell(lines: Iterable[str], json: bool, value: Any = None) -> None:
+    """Lines for a person, or the value behind them (the lines themselves, if there is none) as JSON."""
+    if json:
+        as_json(list(lines) if value is None else value)
+        return
+    for line in lines:
+        say(line)
 
 
 def table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:

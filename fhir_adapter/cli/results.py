@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fhir_adapter.cli.options import HERE, JsonOption, StudyOption, as_json, progress, say, workspace
+from fhir_adapter.cli.options import HERE, JsonOption, StudyOption, progress, tell, workspace
 
 
 def add_to(app: typer.Typer) -> None:
@@ -15,7 +15,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def trace(
-    endpoint: Annotated[str, typer.Argument(help="PFS, OS, BOR, DOR, TTR, AE or EXPOSURE.")],
+    endpoint: Annotated[
+        str, typer.Argument(help="PFS, OS, DOR, TTR, BOR, RESPONSE, BASELINE, AE, EXPOSURE, ALIVE or POPULATION.")
+    ],
     subject: Annotated[str, typer.Argument(help="The subject's trial number.")],
     study: StudyOption = HERE,
     json: JsonOption = False,
@@ -24,36 +26,31 @@ def trace(
     from fhir_adapter import flow
 
     with workspace(study) as work:
-        lines = flow.trace(work, endpoint, subject)
-    if json:
-        as_json(lines)
-        return
-    for line in lines:
-        say(line)
+        tell(flow.trace(work, endpoint, subject), json)
 
 
 def report(
     folder: Annotated[Path | None, typer.Option(help="Where to write; data/report by default.")] = None,
     study: StudyOption = HERE,
+    json: JsonOption = False,
 ) -> None:
     """Write the report: one self-contained page, and its figures as files."""
     from fhir_adapter import flow
 
     with workspace(study) as work, progress() as told:
-        for path in flow.report(work, folder, told):
-            say(str(path))
+        tell([str(path) for path in flow.report(work, folder, told)], json)
 
 
-def digest(study: StudyOption = HERE) -> None:
+def digest(study: StudyOption = HERE, json: JsonOption = False) -> None:
     """SHA-256 over facts, problems, conflicts, decisions and conclusions: equal inputs give equal digests."""
     with workspace(study) as work:
-        say(work.trial.digest())
+        found = work.trial.digest()
+    tell([found], json, {"digest": found})
 
 
-def rebuild(study: StudyOption = HERE) -> None:
+def rebuild(study: StudyOption = HERE, json: JsonOption = False) -> None:
     """Write the trial database anew from the vault and the mappings, then swap it in."""
     from fhir_adapter import flow
 
     with workspace(study) as work, progress() as told:
-        for line in flow.rebuild(work, told):
-            say(line)
+        tell(flow.rebuild(work, told), json)

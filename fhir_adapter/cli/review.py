@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fhir_adapter.cli.options import HERE, ByOption, JsonOption, StudyOption, as_json, say, table, workspace
+from fhir_adapter.cli.options import HERE, ByOption, JsonOption, StudyOption, as_json, table, tell, workspace
 
 KeyArgument = Annotated[str, typer.Argument(help="The conflict's key (its first characters are enough).")]
 
@@ -60,11 +60,7 @@ def show_conflict(key: KeyArgument, study: StudyOption = HERE, json: JsonOption 
 
     with workspace(study) as work:
         shown = flow.conflict(work, key)
-    if json:
-        as_json(shown)
-        return
-    for line in shown.lines:
-        say(line)
+    tell(shown.lines, json, shown)
 
 
 def decide(
@@ -74,12 +70,13 @@ def decide(
     reason: Annotated[str, typer.Option(help="Why; kept with the decision.")],
     value: Annotated[str, typer.Option(help="What the choice needs: a fact, a concept, a role, JSON columns.")] = "",
     study: StudyOption = HERE,
+    json: JsonOption = False,
 ) -> None:
     """Settle a conflict: signed, reasoned, reversible."""
     from fhir_adapter import flow
 
     with workspace(study) as work:
-        say(flow.decide(work, flow.Choice(conflict=key, choice=choice, value=value, reason=reason, by=by)))
+        tell([flow.decide(work, flow.Choice(conflict=key, choice=choice, value=value, reason=reason, by=by))], json)
 
 
 def undo(
@@ -87,35 +84,39 @@ def undo(
     by: ByOption,
     reason: Annotated[str, typer.Option(help="Why; kept with the decision.")],
     study: StudyOption = HERE,
+    json: JsonOption = False,
 ) -> None:
     """Undo a decision by another one; nothing is deleted."""
     from fhir_adapter import flow
 
     with workspace(study) as work:
-        say(flow.undo(work, number, reason=reason, by=by))
+        tell([flow.undo(work, number, reason=reason, by=by)], json)
 
 
 def export_decisions(
-    path: Annotated[Path, typer.Argument(help="The CSV file to write.")], study: StudyOption = HERE
+    path: Annotated[Path, typer.Argument(help="The CSV file to write.")],
+    study: StudyOption = HERE,
+    json: JsonOption = False,
 ) -> None:
-    """Write every decision to a CSV file that another vault can replay."""
+    """Write the decisions in force to a CSV file that another vault can replay."""
     from fhir_adapter import flow
 
     with workspace(study) as work:
-        say(f"{flow.export_decisions(work, path)} decisions written to {path}.")
+        count = flow.export_decisions(work, path)
+    tell([f"{count} decisions written to {path}."], json, {"decisions": count, "file": str(path)})
 
 
 def import_decisions(
     path: Annotated[Path, typer.Argument(help="A CSV file of decisions.")],
     by: Annotated[str, typer.Option("--by", help="Who imports, where a row names nobody.")] = "",
     study: StudyOption = HERE,
+    json: JsonOption = False,
 ) -> None:
     """Replay decisions from a CSV file; those that stand already are left alone."""
     from fhir_adapter import flow
 
     with workspace(study) as work:
-        for line in flow.import_decisions(work, path, by=by):
-            say(line)
+        tell(flow.import_decisions(work, path, by=by), json)
 
 
 def list_problems(study: StudyOption = HERE, json: JsonOption = False) -> None:
@@ -136,12 +137,14 @@ def acknowledge(
     reason: Annotated[str, typer.Option(help="Why it may stay; kept in the audit trail.")],
     numbers: Annotated[list[str] | None, typer.Argument(help="Numbers of `problems list`; none means all.")] = None,
     study: StudyOption = HERE,
+    json: JsonOption = False,
 ) -> None:
     """Acknowledge quarantined records: they stay refused, and no longer make a sync incomplete."""
     from fhir_adapter import flow
 
     with workspace(study) as work:
-        say(f"{flow.acknowledge(work, numbers or [], by=by, reason=reason)} records acknowledged.")
+        count = flow.acknowledge(work, numbers or [], by=by, reason=reason)
+    tell([f"{count} records acknowledged."], json, {"acknowledged": count})
 
 
 def list_subjects(study: StudyOption = HERE, json: JsonOption = False) -> None:
@@ -157,9 +160,9 @@ def list_subjects(study: StudyOption = HERE, json: JsonOption = False) -> None:
           [(r.subject, ", ".join(r.hospitals), r.enrolled, r.treated) for r in rows])
 
 
-def verify_audit(study: StudyOption = HERE) -> None:
+def verify_audit(study: StudyOption = HERE, json: JsonOption = False) -> None:
     """Check the hash chain of the audit trail, entry by entry."""
     from fhir_adapter import flow
 
     with workspace(study) as work:
-        say(flow.verify_audit(work))
+        tell([flow.verify_audit(work)], json)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fhir_adapter.cli.options import HERE, JsonOption, StudyOption, as_json, progress, say, workspace
+from fhir_adapter.cli.options import HERE, JsonOption, StudyOption, as_json, progress, say, tell, workspace
 from fhir_adapter.core.errors import Stopped
 
 
@@ -32,29 +32,34 @@ def demo(json: JsonOption = False) -> None:
     raise typer.Exit(shown.code)
 
 
-def init(folder: Annotated[Path, typer.Argument(help="The new study's folder.")]) -> None:
+def init(
+    folder: Annotated[Path, typer.Argument(help="The new study's folder.")],
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="With the rehearsal hospitals in it.")] = False,
+    json: JsonOption = False,
+) -> None:
     """Make a study folder: mappings/, sync/ and a sample hospital to fill in."""
     from fhir_adapter import flow
 
-    for line in flow.init(folder):
-        say(line)
+    tell(flow.init(folder, rehearsal=rehearsal), json)
 
 
-def sandbox(study: StudyOption = HERE) -> None:
+def sandbox(study: StudyOption = HERE, json: JsonOption = False) -> None:
     """Serve the rehearsal hospitals of the study on their loopback ports until stopped."""
     from fhir_adapter import flow
 
     with flow.sandbox(study) as addresses:
-        for name, address in sorted(addresses.items()):
-            say(f"{name}: {address}")
-        say("Sync them from another terminal with `fhir-adapter sync`; stop with Ctrl-C.")
+        lines = [f"{name}: {address}" for name, address in sorted(addresses.items())]
+        there = "" if study == HERE else f" --study {study}"
+        tell([*lines, f"Sync them from another terminal with `fhir-adapter sync{there}`; stop with Ctrl-C."], json,
+             addresses)
         try:
             flow.wait_until_stopped()
         except (KeyboardInterrupt, Stopped):
-            say("Stopped.")
+            if not json:
+                say("Stopped.")
 
 
-def upgrade(study: StudyOption = HERE) -> None:
+def upgrade(study: StudyOption = HERE, json: JsonOption = False) -> None:
     """Bring both databases to the newest schema."""
     with workspace(study):
-        say("Both databases have the newest schema.")
+        tell(["Both databases have the newest schema."], json)

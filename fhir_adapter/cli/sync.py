@@ -14,6 +14,7 @@ from fhir_adapter.cli.options import (
     progress,
     say,
     table,
+    tell,
     workspace,
 )
 
@@ -59,20 +60,20 @@ def map_records(hospitals: HospitalsArgument = None, study: StudyOption = HERE, 
         _end(flow.map_records(work, hospitals or [], told), json)
 
 
-def settle(study: StudyOption = HERE) -> None:
+def settle(study: StudyOption = HERE, json: JsonOption = False) -> None:
     """Find conflicts, lay decisions over facts, and conclude, for the subjects that changed."""
     from fhir_adapter import flow
 
     with workspace(study) as work, progress() as told:
-        say(f"{flow.conclude(work, told)} subjects settled and derived.")
+        _concluded(flow.conclude(work, told), json)
 
 
-def derive(study: StudyOption = HERE) -> None:
+def derive(study: StudyOption = HERE, json: JsonOption = False) -> None:
     """Conclude anew for every subject: response, progression, survival, toxicity, exposure."""
     from fhir_adapter import flow
 
     with workspace(study) as work, progress() as told:
-        say(f"{flow.conclude(work, told, everyone=True)} subjects settled and derived.")
+        _concluded(flow.conclude(work, told, everyone=True), json)
 
 
 def status(study: StudyOption = HERE, json: JsonOption = False) -> None:
@@ -92,6 +93,10 @@ def status(study: StudyOption = HERE, json: JsonOption = False) -> None:
     table("Last runs", ("run", "hospital", "started", "ended", "exit"), [tuple(run) for run in shown.runs])
     for line in shown.lines:
         say(line)
+
+
+def _concluded(subjects: int, json: bool) -> None:
+    tell([f"{subjects} subjects settled and derived."], json, {"subjects": subjects})
 
 
 def _end(outcome: Any, json: bool) -> None:

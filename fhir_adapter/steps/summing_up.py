@@ -175,53 +175,86 @@ def subjects(work: Workspace) -> list[SubjectView]:
 def demonstration(work: Workspace, code: int, page: Path) -> Demonstration:
     """What the demonstration prints at its end."""
     made = summarise(work)
-    days = float(work.study.protocol.time_to_event.days_per_month)
+    example = min((one.subject for one in subjects(work) if one.treated), default="SUBJECT")
     lines = ["", work.study.protocol.trial.title, ""]
-    lines.append(f"Subjects: {made.screened} screened, {made.enrolled} enrolled, {made.treated} treated, "
-                 f"{made.evaluable} evaluable for response")
-    counts = {name: len(frame) for name, frame in
-              work.trial.frames(work.trial.tables.facts, standings=("current", "held")).items() if len(frame)}
-    lines.append("Facts: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(counts.items())))
-    waiting = conflicts(work)
-    blocking = sum(1 for one in waiting if one.blocking)
-    lines.append(f"Open conflicts: {len(waiting)}, of which {blocking} block a cut")
-    for hospital in sorted(work.study.hospitals):
-        rows = [row for row in completeness(work) if row.hospital == hospital]
-        missing = [row.type for row in rows if row.open_since]
-        said = f"incomplete: {', '.join(missing)}" if missing else f"whole, {len(rows)} types"
-        lines.append(f"{work.study.hospitals[hospital].name} ({work.study.hospitals[hospital].fhir_version}): {said}")
-    lines += _results(made, days)
-    lines += ["", f"Report: {page}", "Next:", "  fhir-adapter conflicts list      fhir-adapter trace PFS ATC-001",
-              "  SELECT * FROM v_time_to_event;   in data/trial.sqlite"]
+    lines += _wrapped("Subjects", [f"{made.screened} screened, {made.enrolled} enrolled, {made.treated} treated, "
+                                   f"{made.evaluable} evaluable for response"])
+    lines += _wrapped("Facts", _facts_by_kind(work))
+    lines += _wrapped("Conflicts", [_open_conflicts(conflicts(work))])
+    lines += ["", "Completeness", *_completeness_by_hospital(work), "", "Results"]
+    lines += [f"  {line}" for line in _results(made, float(work.study.protocol.time_to_event.days_per_month))]
+    lines += ["", f"Report: {page}", "", "Where to look next, in this folder",
+              "  fhir-adapter status                what is whole, and what waits for a person",
+              "  fhir-adapter conflicts list        what contradicts, and what counts meanwhile",
+              f"  fhir-adapter trace PFS {example}     from a value back to the record that decided it",
+              "  data/trial.sqlite                  SELECT * FROM v_time_to_event;"]
     return Demonstration(code=code, text="\n".join(lines), summary=made, report=str(page))
+
+
+def _facts_by_kind(work: Workspace) -> list[str]:
+    frames = work.trial.frames(work.trial.tables.facts, standings=("current", "held"))
+    counts = {name: len(frame) for name, frame in sorted(frames.items()) if len(frame)}
+    return [f"{sum(counts.values())} in {len(counts)} kinds:",
+            *(f"{name.replace('_', ' ')} {count}," for name, count in counts.items())]
+
+
+def _open_conflicts(waiting: list[ConflictView]) -> str:
+    blocking = sum(1 for one in waiting if one.blocking)
+    return f"{len(waiting)} open, {blocking} of them block a cut"
+
+
+def _completeness_by_hospital(work: Workspace) -> Iterable[str]:
+    rows = completeness(work)
+    for name, hospital in sorted(work.study.hospitals.items()):
+        mine = [row for row in rows if row.hospital == name]
+        missing = [row.type for row in mine if row.open_since]
+        speaks = "sheets" if hospital.pull.mode == "sheet" else hospital.fhir_version
+        whole = "whole" if mine else "nothing asked yet"
+        said = f"incomplete: {', '.join(missing)}" if missing else whole
+        kinds = f", {len(mine)} resource types" if len(mine) > 1 else ""
+        yield f"  {hospital.name} ({speaks}): {said}{kinds}"
+
+
+def _wrapped(title: str, words: list[str]) -> list[str]:
+    """A titled paragraph of at most 110 columns; each of `words` stays in one piece."""
+    lines = [f"{title:<10}"]
+    for word in words:
+        if len(lines[-1]) + len(word) > 110:
+            lines.append(" " * 10)
+        lines[-1] += f" {word}"
+    return [*lines[:-1], lines[-1].rstrip(",")]
+
+
+_GRADES = ("1", "2", "3", "4", "5", "missing")
 
 
 def _results(made: Summary, days_per_month: float) -> list[str]:
     lines = [
-        f"Response, confirmed:   {rate_text(made.orr_confirmed)}",
-        f"Response, unconfirmed: {rate_text(made.orr_unconfirmed)}",
+        f"{'ORR, confirmed':<24}{rate_text(made.orr_confirmed)}",
+        f"{'ORR, unconfirmed':<24}{rate_text(made.orr_unconfirmed)}",
     ]
     for curve in made.curves:
-        name = f"{curve.endpoint} ({curve.rule})" if curve.rule else curve.endpoint
-        lines.append(f"{name}: {median_text(curve, days_per_month)}")
+        name = f"{curve.endpoint}, {curve.rule.replace('_', ' ')}" if curve.rule else curve.endpoint
+        lines.append(f"{name:<24}{median_text(curve, days_per_month)}")
     for one in made.adverse_events[:1]:
-        grades = ", ".join(f"grade {grade}: {count}" for grade, count in sorted(one.worst_grade.items()))
-        lines.append(f"Participants with adverse events: {one.any} of {one.n}; at worst {grades}")
+        grades = ", ".join(f"grade {grade}: {one.worst_grade[grade]}" for grade in _GRADES if grade in one.worst_grade)
+        lines.append(f"{'Adverse events':<24}{one.any} of {one.n} participants; by worst grade {grades}")
     return lines
 
 
 def rate_text(rate: Rate) -> str:
-    """`18 of 56, 32.1 % (20.3-46.0)`."""
+    """`18 of 56, 32.1 % (95 % CI 20.3 to 46.0, exact)`."""
     if rate.share is None or rate.low is None or rate.high is None:
         return f"{rate.x} of {rate.n}"
-    return f"{rate.x} of {rate.n}, {rate.share:.1%} ({rate.low:.1%} to {rate.high:.1%}, exact 95 % interval)"
+    low, high = 100 * rate.low, 100 * rate.high
+    return f"{rate.x} of {rate.n}, {100 * rate.share:.1f} % (95 % CI {low:.1f} to {high:.1f}, exact)"
 
 
 def median_text(curve: Curve, days_per_month: float) -> str:
-    """`4.6 months (3.9-6.1, log-log), 44 events of 56`; NR where it is not reached."""
+    """`median 4.6 months (95 % CI 3.9 to 6.1, log-log), 44 events of 56`; NR where it is not reached."""
     def months(days: float | None) -> str:
         return "NR" if days is None else f"{days / days_per_month:.1f}"
 
     median = curve.median
-    return (f"median {months(median.days)} months ({months(median.low)} to {months(median.high)}, {median.method}), "
-            f"{curve.events} events of {curve.n}")
+    return (f"median {months(median.days)} months (95 % CI {months(median.low)} to {months(median.high)}, "
+            f"{median.method}), {curve.events} events of {curve.n}")

@@ -35,7 +35,10 @@ def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def _is_typer_command(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """A command's parameters are its options on the command line, not a signature that code calls."""
-    return any(".command" in ast.unparse(mark) or ".callback" in ast.unparse(mark) for mark in function.decorator_list)
+    marks = [ast.unparse(mark) for mark in function.decorator_list]
+    marked = any(".command" in mark or ".callback" in mark for mark in marks)
+    given = [a.annotation for a in (*function.args.args, *function.args.kwonlyargs) if a.annotation is not None]
+    return marked or any(ast.unparse(one).endswith(("StudyOption", "JsonOption")) for one in given)
 
 
 @pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
