@@ -11,6 +11,7 @@ from fhir_adapter.core.conflicts import Doubt
 from fhir_adapter.core.dates import read_date
 from fhir_adapter.core.facts import Domain, Fact, Ignored
 from fhir_adapter.core.problems import Problem
+from fhir_adapter.core.tables import columns_of
 from fhir_adapter.domains import ALL
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.decode import Unreadable, decode, texts
@@ -21,6 +22,9 @@ Outcome = Literal["mapped", "waiting", "ignored", "quarantined"]
 
 SUPPORTING = "supporting record"
 """Why a record of a type that no domain reads is ignored: others lean on it."""
+
+BEYOND = 2**31
+"""Whole numbers of facts stay below: PostgreSQL's integer."""
 
 CODE_LISTS: dict[str, tuple[str, ...]] = {
     "Condition": ("diagnosis", "medical_history"),
@@ -105,6 +109,7 @@ def _settled(resource: Any, reading: Reading, domains: tuple[Domain, ...]) -> Ma
         try:
             for finding in domain.read(resource, reading):
                 if isinstance(finding, Fact):
+                    _check_range(finding)
                     facts.append((domain.name, finding))
                 else:
                     others.append(finding)
@@ -130,6 +135,20 @@ def _settled(resource: Any, reading: Reading, domains: tuple[Domain, ...]) -> Ma
         left = _unclaimed(resource, reading)
         return msgspec.structs.replace(left, problems=problems + left.problems)
     return Mapped(facts=tuple(facts), problems=problems, doubts=doubts, outcome=outcome, reason=reason)
+
+
+def _check_range(fact: Fact) -> None:
+    """A whole number beyond what a database column takes would stop the mapping of everybody's records."""
+    for name in _whole_numbers(type(fact)):
+        number = getattr(fact, name)
+        if number is not None and not -BEYOND < number < BEYOND:
+            raise Unreadable("bad_number", fact.element, "a number is too large for what it counts")
+
+
+@cache
+def _whole_numbers(kind: type[Fact]) -> tuple[str, ...]:
+    """The fields of a fact that hold whole numbers."""
+    return tuple(spec.field for spec in columns_of(kind, skip=("index",)) if spec.type is int)
 
 
 def _unclaimed(resource: Any, reading: Reading) -> Mapped:
