@@ -92,6 +92,8 @@ class Auth(Config):
     token_url: str | None = None
     scope: str = "system/*.read"
     tls: Tls = Tls()
+    headers: dict[str, str] = {}
+    """Extra headers of every request to the hospital's own origin (`Epic-Client-ID`); a value may be a reference."""
 
 
 class Cohort(Config):
@@ -101,6 +103,25 @@ class Cohort(Config):
     group: str | None = None
     identifiers: str | None = None
     all: bool = False
+
+
+class Bulk(Config):
+    """How a hospital of `mode = "bulk"` exports."""
+
+    level: Literal["group", "patient", "system"] | None = None
+    """Group/$export, Patient/$export or $export; without it the Group of the cohort if it names one, else patient."""
+    group: str | None = None
+    """`Group/<id>` to export, where the cohort itself is named otherwise."""
+    types: tuple[str, ...] = ()
+    """What is exported; the other types are asked by search (Oracle exports no MedicationAdministration). None: all."""
+    since: bool = True
+    """Whether later exports ask for changes alone; False for servers that lose records then (HAPI groups, Q23)."""
+    absent: Literal["search", "trust"] = "search"
+    """What an export that never brought a file of a type means: ask by search, or that there is none."""
+    wait: Span = timedelta(hours=2)
+    """How long a run waits for a job; then it ends incomplete, and the next run takes the job up."""
+    partial: bool = False
+    """Whether to ask for manifests that come in parts (allowPartialManifests)."""
 
 
 class Pull(Config):
@@ -117,6 +138,19 @@ class Pull(Config):
     page_size: Annotated[int, Field(ge=1, le=1000)] = 200
     timeout: Span = timedelta(seconds=60)
     unfiltered: Literal["check", "refuse"] = "check"
+    time_zone: str | None = None
+    """The zone of `quiet_hours`, such as `Europe/Vienna`; this machine's own without it."""
+    strict: bool = True
+    """Whether searches say `Prefer: handling=strict`, until the server refuses because of it (Q5)."""
+    totals: Literal["check", "ignore"] = "check"
+    """Whether a count that is higher than what came leaves a gap; `ignore` for servers that estimate (Q6)."""
+    aliases: tuple[str, ...] = ()
+    """Other base URLs by which the server calls itself in links; what they name is asked at `base_url` (Q12)."""
+    file_origins: tuple[str, ...] = ()
+    """Origins such as `https://bucket.s3.amazonaws.com` from which export files are taken, without credentials (Q22)."""
+    reread: Span = timedelta(days=7)
+    """How often all known records are read by id, to find those that are gone or no longer visible (Q30); 0d: never."""
+    bulk: Bulk = Bulk()
 
 
 class Unavailable(Config):
@@ -131,7 +165,14 @@ class TypeSettings(Config):
     """What is special about one resource type at this hospital."""
 
     since_mode: Literal["last_updated", "full_reread", "event_window"] | None = None
+    look_back: Span = timedelta(days=90)
+    """How far before the last whole answer an `event_window` begins (Q17)."""
+    full_every: Span = timedelta(days=30)
+    """How often a type in `event_window` is nevertheless read whole: edits of older records show only then."""
+    categories: tuple[str, ...] = ()
+    """The categories to ask one by one, where the server wants a category (Q2); the usual ones without it."""
     parameters: dict[str, str] = {}
+    """Further search parameters, such as `study` for AdverseEvent at Epic (Q34)."""
     unavailable: Unavailable | None = None
 
 
