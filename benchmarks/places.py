@@ -47,7 +47,7 @@ def _durable(server: str) -> int | None:
         return None
     with psycopg.connect(server, autocommit=True) as connection:
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            connection.execute(f"ALTER SYSTEM SET {setting} = on")  # type: ignore[call-overload]
+            connection.execute(f"ALTER SYSTEM SET {setting} = on")
         connection.execute("SELECT pg_reload_conf()")
         folder = connection.execute("SHOW data_directory").fetchone()
     assert folder is not None

@@ -1,4 +1,4 @@
-"""A hospital's answers, taken once over real HTTP and given again from memory: the client works as ever, nobody waits."""
+"""A hospital's answers, taken once over real HTTP and given again from memory: the client works, nobody waits."""
 
 import httpx
 

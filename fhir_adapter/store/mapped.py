@@ -41,7 +41,7 @@ class MappedFacts(OpenTrial):
             late = [pair for pair, (_, is_head) in sorted(known.items())
                     if is_head and pair not in pairs and heads.get(pair[0], pair[1]) != pair[1]]
             self._supersede(transaction, late)
-            self._add(transaction, batch)
+            self._add(transaction, batch, known)
             _depend(transaction, batch)
             subjects = {record.subject for record in batch} | {
                 subject for pair, (subject, _) in known.items() if pair in pairs or pair in late}
@@ -113,10 +113,12 @@ class MappedFacts(OpenTrial):
         for table in self.tables.facts:
             transaction.update(table, ("standing", "held_by"), _PAIR, rows)
 
-    def _add(self, transaction: Transaction, batch: Sequence[MappedRecord]) -> None:
-        transaction.upsert("origin", self.tables.columns("origin"), _PAIR, [
-            clean_row((record.resource, record.ordinal, record.hospital, record.type, record.subject, record.outcome,
-                       record.reason, record.is_head)) for record in batch])
+    def _add(self, transaction: Transaction, batch: Sequence[MappedRecord], known: Collection[tuple[str, int]]) -> None:
+        origins = [clean_row((record.resource, record.ordinal, record.hospital, record.type, record.subject,
+                              record.outcome, record.reason, record.is_head)) for record in batch]
+        columns = self.tables.columns("origin")
+        transaction.insert("origin", columns, [row for row in origins if row[:2] not in known])
+        transaction.upsert("origin", columns, _PAIR, [row for row in origins if row[:2] in known])
         for table, rows in self._fact_rows(batch).items():
             transaction.insert(table, self.tables.columns(table), rows)
         problems = {row[0]: row for record in batch for row in _problems(record)}

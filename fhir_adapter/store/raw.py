@@ -53,6 +53,7 @@ class _Intake:
         self.seen, self.fresh = seen, set[int]()
         self.versions: list[tuple[Any, ...]] = []
         self.changed: set[str] = set()
+        self.begun: set[str] = set()
         self.unchanged = self.repeated = self.outside = 0
 
     def take(self, key: str, kept: Kept) -> None:
@@ -105,6 +106,7 @@ class _Intake:
 
     def _begin(self, key: str, kept: Kept) -> None:
         entry = kept.entry
+        self.begun.add(key)
         self.states[key] = _State((key, self.hospital, entry.type, entry.id, kept.patient, 0, 0, "", "", "", "", None))
 
     def _version(self, key: str, kept: Kept, new: Seen, *, is_head: bool) -> None:
@@ -294,6 +296,8 @@ def _write(transaction: Transaction, intake: _Intake, run: int, at: str) -> None
     ]
     transaction.upsert("sequence", ("hospital", "last"), ("hospital",), [(intake.hospital, last + len(numbered))])
     states = intake.states
-    transaction.upsert("resource", _RESOURCE, ("key",), [states[key].row(key) for key in sorted(intake.changed)])
+    transaction.insert("resource", _RESOURCE, [states[key].row(key) for key in sorted(intake.begun)])
+    transaction.upsert("resource", _RESOURCE, ("key",),
+                       [states[key].row(key) for key in sorted(intake.changed - intake.begun)])
     transaction.insert("version", _VERSION, numbered)
 

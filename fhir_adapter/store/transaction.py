@@ -1,6 +1,6 @@
 """Statements within one transaction, alike on both backends: `?` marks a value, rows go in sets.
 
-SQLite gets `executemany` of tuples; PostgreSQL gets COPY, into a temporary table first where rows may exist
+SQLite gets `executemany` of tuples; PostgreSQL gets COPY, into a temporary table first where many rows may exist
 (performance.md §3).
 """
 # ruff: noqa: S608 - names of tables and columns are our own; values always go in as parameters
@@ -12,6 +12,10 @@ import msgspec
 from sqlalchemy.engine import Connection
 
 Row = Sequence[Any]
+
+
+SPOKEN = 500
+"""Up to so many rows of an upsert go to PostgreSQL as one JSON text: a temporary table would cost more."""
 
 
 def listed(names: Iterable[str]) -> str:
@@ -94,7 +98,11 @@ class Transaction:
         action = f"DO UPDATE SET {sets}" if others else "DO NOTHING"
         conflict = f"ON CONFLICT ({listed(key)}) {action}"
         names = listed(columns)
-        if self.postgres:
+        if self.postgres and len(rows) <= SPOKEN:
+            told = msgspec.json.encode([dict(zip(columns, row, strict=True)) for row in rows]).decode()
+            self.run(f"INSERT INTO {table} ({names}) SELECT {names} "
+                     f"FROM json_populate_recordset(NULL::{table}, ?::json) {conflict}", (told,))
+        elif self.postgres:
             stage = self._stage(table)
             self._copy(stage, columns, rows)
             self.run(f"INSERT INTO {table} ({names}) SELECT {names} FROM {stage} {conflict}")

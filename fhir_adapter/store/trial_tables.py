@@ -1,8 +1,9 @@
 """All tables of a trial database as one metadata: the store's own and those that it was handed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, cast
 
 import msgspec
@@ -11,7 +12,7 @@ from sqlmodel import SQLModel
 
 from fhir_adapter.core.dates import PartialDate
 from fhir_adapter.core.facts import Fact
-from fhir_adapter.core.tables import FACT_COLUMNS, ColumnSpec, ExactDecimal, check_of, columns_of, sql_column
+from fhir_adapter.core.tables import FACT_COLUMNS, ExactDecimal, check_of, columns_of, sql_column
 from fhir_adapter.store.bookkeeping import DECLARED
 
 BASE = tuple(spec.name for spec in FACT_COLUMNS)
@@ -90,24 +91,22 @@ class FactRows:
     """Turns facts of one Struct into rows of their table: the domain's own columns in order."""
 
     def __init__(self, fact: type[Fact], *, decimals_as_text: bool) -> None:
-        self._steps = [_step(spec, decimals_as_text) for spec in columns_of(fact, skip=("element", "index"))]
+        specs = columns_of(fact, skip=("element", "index"))
+        self._get: Callable[[Fact], tuple[Any, ...]] = attrgetter("index", *(spec.field for spec in specs))
+        self._dates = [place for place, spec in enumerate(specs) if spec.part == "text"]
+        self._decimals = [place for place, spec in enumerate(specs) if decimals_as_text and spec.type is Decimal]
 
     def own(self, fact: Fact) -> tuple[Any, ...]:
-        """The domain's own columns of a fact."""
-        return tuple(_value(getattr(fact, field), part, text) for field, part, text in self._steps)
-
-
-def _step(spec: ColumnSpec, decimals_as_text: bool) -> tuple[str, str, bool]:
-    return spec.field, spec.part, decimals_as_text and spec.type is Decimal
-
-
-def _value(value: Any, part: str, as_text: bool) -> Any:
-    if value is None:
-        return None
-    if part:
-        date: PartialDate = value
-        return date.text if part == "text" else date.written if part == "written" else date.precision.value
-    return str(value) if as_text else value
+        """The domain's own columns of a fact; a date's three columns stand together."""
+        values = list(self._get(fact)[1:])
+        for place in self._dates:
+            date: PartialDate | None = values[place]
+            if date is not None:
+                values[place : place + 3] = date.text, date.precision.value, date.written
+        for place in self._decimals:
+            if values[place] is not None:
+                values[place] = str(values[place])
+        return tuple(values)
 
 
 def plain(values: Iterable[Any]) -> tuple[Any, ...]:
