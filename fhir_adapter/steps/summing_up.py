@@ -238,7 +238,7 @@ def _results(made: Summary, days_per_month: float) -> list[str]:
         lines.append(f"{name:<24}{median_text(curve, days_per_month)}")
     for one in made.adverse_events[:1]:
         grades = ", ".join(f"grade {grade}: {one.worst_grade[grade]}" for grade in _GRADES if grade in one.worst_grade)
-        lines.append(f"{'Adverse events':<24}{one.any} of {one.n} participants; by worst grade {grades}")
+        lines.append(f"{'Adverse events':<24}{one.any} of {one.n} participants; worst {grades}")
     return lines
 
 

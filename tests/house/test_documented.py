@@ -4,12 +4,16 @@ import ast
 import importlib
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from fhir_adapter.core.problems import CODES
-from tests.house.docs import problems_page
+from fhir_adapter.core.study import Config, Hospital
+from fhir_adapter.review.kinds import KINDS
+from fhir_adapter.wire.sheets import SHEETS
+from tests.house.docs import CHOICES
+from tests.house.docs import PAGES as MADE
 from tests.house.house import PACKAGE, ROOT, Module, modules, place
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -72,11 +76,49 @@ def test_every_command_is_documented() -> None:
     assert [f"fhir-adapter {verb}" for verb in unnamed] == []
 
 
-def test_every_problem_code_is_documented() -> None:
-    """docs/problems.md tells what each code means and what to do (`make docs` writes it)."""
+@pytest.mark.parametrize("name", sorted(MADE))
+def test_pages_made_from_code_are_up_to_date(name: str) -> None:
+    """Problems, conflicts and the data dictionary are what the code says (`make docs` writes them)."""
+    page = ROOT / "docs" / name
+
+    assert page.is_file()
+    assert page.read_text(encoding="utf-8") == MADE[name]()
+
+
+def test_problem_codes_are_told_apart() -> None:
+    """One name, one meaning."""
     names = [code.name for code in CODES]
-    page = ROOT / "docs" / "problems.md"
 
     assert len(names) == len(set(names))
-    assert page.is_file()
-    assert page.read_text(encoding="utf-8") == problems_page()
+
+
+def test_every_choice_is_explained() -> None:
+    """docs/conflicts.md explains exactly the choices that some kind of conflict offers."""
+    assert {name for name, _, _ in CHOICES} == {choice for kind in KINDS for choice in kind.choices}
+
+
+def test_every_sheet_and_column_is_documented() -> None:
+    """docs/supplements.md names each sheet, and below it each of its columns."""
+    page = (ROOT / "docs" / "supplements.md").read_text(encoding="utf-8")
+    parts = {part.split(".csv", 1)[0]: part for part in page.split("\n## ")[1:]}
+    missing = [f"{sheet.name}.{column}" for sheet in SHEETS for column in sheet.columns
+               if f"`{column}`" not in parts.get(sheet.name, "")]
+
+    assert missing == []
+
+
+def _keys(model: type[Config]) -> Iterator[str]:
+    """Every key of a part of the configuration, as it is typed in TOML."""
+    for name, field in model.model_fields.items():
+        inner = [one for one in (field.annotation, *get_args(field.annotation))
+                 if isinstance(one, type) and issubclass(one, Config)]
+        yield name
+        for one in inner:
+            yield from _keys(one)
+
+
+def test_every_key_of_a_hospital_is_documented() -> None:
+    """docs/hospitals.md names every key that a hospital's file may have."""
+    page = (ROOT / "docs" / "hospitals.md").read_text(encoding="utf-8")
+
+    assert [key for key in _keys(Hospital) if key != "id" and not re.search(rf"\b{key}\b", page)] == []
