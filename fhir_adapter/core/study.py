@@ -147,7 +147,7 @@ class Pull(Config):
     aliases: tuple[str, ...] = ()
     """Other base URLs by which the server calls itself in links; what they name is asked at `base_url` (Q12)."""
     file_origins: tuple[str, ...] = ()
-    """Origins such as `https://bucket.s3.amazonaws.com` from which export files are taken, without credentials (Q22)."""
+    """Origins such as `https://bucket.s3.amazonaws.com` where export files may lie; asked without credentials (Q22)."""
     reread: Span = timedelta(days=7)
     """How often all known records are read by id, to find those that are gone or no longer visible (Q30); 0d: never."""
     bulk: Bulk = Bulk()

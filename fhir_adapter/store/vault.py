@@ -15,6 +15,7 @@ from fhir_adapter.store.engine import Database, open_database
 from fhir_adapter.store.erasure import Erasure
 from fhir_adapter.store.identity import Identities
 from fhir_adapter.store.leases import Leases
+from fhir_adapter.store.lessons import Lessons
 from fhir_adapter.store.migrations.upgrading import upgrade
 from fhir_adapter.store.people import People
 from fhir_adapter.store.quarantine import Quarantine
@@ -30,7 +31,7 @@ SCHEMA = "vault"
 """The vault's schema on PostgreSQL."""
 
 
-class Vault(Leases, Raw, Windows, CoverageBook, Identities, Quarantine, People, Audit, Runs, Erasure):
+class Vault(Leases, Raw, Windows, CoverageBook, Lessons, Identities, Quarantine, People, Audit, Runs, Erasure):
     """An open vault; each parent class is one part of it."""
 
     @property

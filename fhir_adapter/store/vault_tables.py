@@ -163,4 +163,10 @@ Table(
     _key("name"),
 )
 
+Table(
+    "lesson", VAULT,
+    _text("hospital"), _text("kind"), _text("name"), _text("value"), _text("learned_at"),
+    _key("hospital", "kind", "name"),
+)
+
 Table("erased", VAULT, _text("mark"), _text("erased_at"), _key("mark"))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Protocol
+from typing import IO, Protocol
 from urllib.parse import urlencode, urlsplit
 
 import httpx
@@ -19,13 +19,17 @@ from fhir_adapter.wire.budget import Budget, parse_rate
 from fhir_adapter.wire.envelope import MAX_PAGE, outcomes_of
 from fhir_adapter.wire.faults import Failing, Fault, NotFhir, OffOrigin, Paused, Refused, safe_code
 from fhir_adapter.wire.origin import Pin, is_loopback
-from fhir_adapter.wire.patience import LONGEST_WAIT, classify, patiently, retry_after
+from fhir_adapter.wire.patience import ATTEMPTS, LONGEST_WAIT, classify, patiently, retry_after
+from fhir_adapter.wire.quiet import QuietHours
+from fhir_adapter.wire.secret import resolve
 
 FHIR_JSON = "application/fhir+json"
 MAX_REDIRECTS = 3
 GIVE_UP_AFTER = 3
 """So many requests in a row without an answer, each tried five times, and the hospital counts as gone for this run."""
 
+NDJSON = "application/fhir+ndjson"
+_REDIRECTS = (301, 302, 303, 307, 308)
 _TEXT_WAIT = re.compile(rb"\bin (?:another )?(\d{1,6}) seconds\b")
 
 
@@ -37,14 +41,18 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
     sleep: Callable[[float], None]
     random: Random
     transport: httpx.BaseTransport | None = None
+    paused_until: datetime | None = None
+    paused: Callable[[datetime], None] = lambda until: None
+    """Told when the server wants to be left alone for longer than a run waits, so that the next run knows."""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """A 2xx answer: its address after redirects, its decompressed body and its headers (lower case)."""
+    """A 2xx answer: its address after redirects, its decompressed body, its headers (lower case), its status."""
 
     url: str
     body: bytes
     headers: dict[str, str]
+    status: int = 200
 
 
 class Credentials(Protocol):
@@ -78,7 +86,9 @@ class Client:
         self.credentials = credentials
         self._budget = Budget(parse_rate(hospital.pull.rate), hospital.pull.max_concurrency, means.clock, means.sleep)
         self._silent = 0
-        self._paused_until: datetime | None = None
+        self._paused_until = means.paused_until
+        self._quiet = QuietHours.parse(hospital.pull.quiet_hours, hospital.pull.time_zone)
+        self._extra = {name: _header(name, value, means.folder) for name, value in hospital.auth.headers.items()}
         timeout = hospital.pull.timeout.total_seconds()
         self._deadline = timedelta(seconds=timeout * 10)
         self._http = httpx.Client(
@@ -93,8 +103,11 @@ class Client:
         """Closes all connections."""
         self._http.close()
 
-    def get(self, address: str, *, accept: str = FHIR_JSON, known: bool = True) -> Reply:
+    def get(self, address: str, *, accept: str = FHIR_JSON, known: bool = True, prefer: str = "",
+            attempts: int = ATTEMPTS) -> Reply:
         """Fetches an address under the base URL; `known` False sends no credentials (discovery).
+
+        `prefer` is what we ask for beside (`handling=strict`), `attempts` how often a failing request is tried.
 
         Raises:
             Fault: as the tree in `faults` says.
@@ -102,8 +115,30 @@ class Client:
             HospitalUnavailable: request after request goes unanswered.
         """
         address = self.pin.resolve(address, self.pin.base + "/")
-        request = self._http.build_request("GET", address, headers={"Accept": accept})
-        return self._patiently(lambda: self._with_credentials(request) if known else self._send(request))
+        headers = {**self._extra, "Accept": accept, **({"Prefer": prefer} if prefer else {})}
+        request = self._http.build_request("GET", address, headers=headers)
+        return self._patiently(lambda: self._with_credentials(request) if known else self._send(request), attempts)
+
+    def job(self, method: str, address: str) -> Reply:
+        """Asks for (GET) or ends (DELETE) the job at a status address of the hospital's own origin.
+
+        Raises:
+            Fault, NotAllowed, HospitalUnavailable: as `get`; OffOrigin for a foreign address.
+        """
+        address, is_own = self.pin.place(address, self.pin.base + "/")
+        if not is_own:
+            raise OffOrigin("the status of an export lies at another origin")
+        headers = {**self._extra, "Accept": "application/json, application/fhir+json"}
+        request = self._http.build_request(method, address, headers=headers)
+        return self._patiently(lambda: self._with_credentials(request))
+
+    def download(self, address: str, target: IO[bytes], *, known: bool) -> None:
+        """Writes an export's file into `target`, anew with each try; credentials go to the own origin alone (Q22).
+
+        Raises:
+            Fault, NotAllowed, HospitalUnavailable: as `get`; OffOrigin for an address that nobody listed.
+        """
+        self._patiently(lambda: self._download(address, target, known=known))
 
     def post_form(self, address: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
         """Posts a form to a token endpoint whose address has been checked, with no credentials but those given."""
@@ -111,12 +146,17 @@ class Client:
             **headers, "Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"})
         return self._patiently(lambda: self._send(request))
 
-    def _patiently(self, action: Callable[[], Reply]) -> Reply:
-        now = self.means.clock()
-        if self._paused_until is not None and now < self._paused_until:
-            raise Paused(f"the server wants to be left alone until {self._paused_until:%Y-%m-%d %H:%M:%S %Z}")
+    def paused_until(self, now: datetime) -> datetime | None:
+        """Until when the server is not to be asked: it said so, or these are its quiet hours; None: ask."""
+        wanted = self._paused_until if self._paused_until is not None and now < self._paused_until else None
+        return max((until for until in (wanted, self._quiet.until(now)) if until is not None), default=None)
+
+    def _patiently(self, action: Callable[[], Reply], attempts: int = ATTEMPTS) -> Reply:
+        until = self.paused_until(self.means.clock())
+        if until is not None:
+            raise Paused(f"the server is to be left alone until {until:%Y-%m-%d %H:%M:%S %Z}")
         try:
-            reply = patiently(action, sleep=self.means.sleep, random=self.means.random)
+            reply = patiently(action, sleep=self.means.sleep, random=self.means.random, attempts=attempts)
         except Failing as fault:
             self._count_silence(fault)
             raise
@@ -163,7 +203,7 @@ class Client:
         with self._budget.turn():
             for _ in range(MAX_REDIRECTS + 1):
                 status, reply = self._exchange(request)
-                if status not in (301, 302, 303, 307, 308):
+                if status not in _REDIRECTS:
                     return self._judge(status, reply)
                 if request.method != "GET":
                     raise OffOrigin("a token endpoint answers with a redirect; it is not followed")
@@ -172,13 +212,41 @@ class Client:
                 request = self._http.build_request("GET", address, headers=request.headers)
         raise OffOrigin(f"more than {MAX_REDIRECTS} redirects")
 
-    def _exchange(self, request: httpx.Request) -> tuple[int, Reply]:
+    def _download(self, address: str, target: IO[bytes], *, known: bool) -> Reply:
+        """One try of a file, with its redirects; each address is judged anew, and so is what it may be shown."""
+        target.seek(0)
+        target.truncate()
+        against = self.pin.base + "/"
+        with self._budget.turn():
+            for _ in range(MAX_REDIRECTS + 1):
+                address, is_own = self.pin.place(address, against)
+                shown = self._shown() if known and is_own else {}
+                headers = {**(self._extra if is_own else {}), **shown, "Accept": NDJSON}
+                request = self._http.build_request("GET", address, headers=headers)
+                status, reply = self._exchange(request, target)
+                if status == 401 and shown and self.credentials is not None and self.credentials.renew(shown):
+                    headers |= self._shown()
+                    request = self._http.build_request("GET", address, headers=headers)
+                    status, reply = self._exchange(request, target)
+                if status not in _REDIRECTS:
+                    return self._judge(status, reply, is_file=True)
+                address, against = reply.headers.get("location", "\0"), reply.url
+        raise OffOrigin(f"more than {MAX_REDIRECTS} redirects")
+
+    def _shown(self) -> Mapping[str, str]:
+        return self.credentials.headers() if self.credentials is not None else {}
+
+    def _exchange(self, request: httpx.Request, target: IO[bytes] | None = None) -> tuple[int, Reply]:
+        """One request and its answer; the body of a 200 goes into `target`, if there is one."""
         started = self.means.clock()
         body = bytearray()
         try:
             response = self._http.send(request, stream=True)
             try:
                 for chunk in response.iter_bytes():
+                    if target is not None and response.status_code == 200:
+                        target.write(chunk)
+                        continue
                     body += chunk
                     if len(body) > MAX_PAGE:
                         raise NotFhir("an answer is larger than 64 MB")
@@ -193,11 +261,13 @@ class Client:
         except httpx.HTTPError:
             raise Failing("no connection, or it broke") from None
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return response.status_code, Reply(url=str(response.url), body=bytes(body), headers=headers)
+        return response.status_code, Reply(url=str(response.url), body=bytes(body), headers=headers,
+                                           status=response.status_code)
 
-    def _judge(self, status: int, reply: Reply) -> Reply:
+    def _judge(self, status: int, reply: Reply, *, is_file: bool = False) -> Reply:
         if 200 <= status < 300:
-            self._refuse_markup(reply)
+            if status not in (202, 204) and not is_file:
+                self._refuse_markup(reply)
             return reply
         now = self.means.clock()
         asked = retry_after(reply.headers, now)
@@ -207,6 +277,7 @@ class Client:
         fault = classify(status, issues, asked)
         if isinstance(fault, Failing) and asked is not None and asked > LONGEST_WAIT:
             self._paused_until = now + timedelta(seconds=min(asked, 7 * 86400))
+            self.means.paused(self._paused_until)
             raise Paused(f"HTTP {status}: the server wants to be left alone for {int(asked)} s; run again after that",
                          status=status)
         raise fault
@@ -232,6 +303,13 @@ def _oauth_error(body: bytes) -> tuple[str, ...]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ()
     return (safe_code(error.replace("_", "-")),) if error else ()
+
+
+def _header(name: str, value: str, folder: Path) -> str:
+    """The value of an extra header: as written, or the secret that it refers to."""
+    if not value.startswith(("env:", "file:", "keyring:")):
+        return value
+    return resolve(value, f"auth.headers.{name}", folder)
 
 
 def _ssl_context(tls: Tls, folder: Path) -> ssl.SSLContext | bool:

@@ -60,20 +60,26 @@ def _document(source: BinaryIO, name: str) -> Iterator[Page]:
 
 
 def _lines(source: BinaryIO, name: str) -> Iterator[Page]:
+    return lines(source, name, _opening(name))
+
+
+def lines(source: BinaryIO, name: str, how: Opening) -> Iterator[Page]:
+    """The records of a stream of NDJSON, some hundreds a page; a line may also be a Bundle (deleted records)."""
     entries: list[Entry] = []
     damages: list[Damage] = []
     outcomes: list[Outcome] = []
     position = 0
     for number, line in enumerate(_bounded(source), start=1):
         if line.strip():
-            page = open_page(line.rstrip(b"\r\n"), _opening(f"{name}:{number}"))
+            page = open_page(line.rstrip(b"\r\n"), msgspec.structs.replace(how, url=f"{name}:{number}"))
             entries.extend(_placed(page.entries, f"{name}:{number}"))
             outcomes.extend(page.outcomes)
             damages.extend(msgspec.structs.replace(found, position=position + found.position)
                            for found in page.damages)
             # In a file a bad line is a bad record: the file does not end with it.
             if any(gap.code != "suppressed" for gap in page.gaps):
-                damages.append(damage("malformed_json", "a line is no FHIR resource", position, line, keep=True))
+                damages.append(damage("malformed_json", "a line is no FHIR resource", position, line,
+                                      keep=how.keep_damaged))
         position += len(line)
         if len(entries) >= LINES_A_PAGE:
             yield Page(url=name, entries=tuple(entries), damages=tuple(damages), outcomes=tuple(outcomes))

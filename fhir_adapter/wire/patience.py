@@ -66,8 +66,9 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     return max(0.0, (moment - now).total_seconds())
 
 
-def patiently(action: Callable[[], T], *, sleep: Callable[[float], None], random: Random) -> T:
-    """Runs an action, again after each Failing, at most five times; the last fault is raised as it is.
+def patiently(action: Callable[[], T], *, sleep: Callable[[float], None], random: Random,
+              attempts: int = ATTEMPTS) -> T:
+    """Runs an action, again after each Failing, at most `attempts` times; the last fault is raised as it is.
 
     The waits grow exponentially with full jitter; a Retry-After is honoured instead, never shortened.
     """
@@ -78,6 +79,6 @@ def patiently(action: Callable[[], T], *, sleep: Callable[[float], None], random
         backoff = float(min(LONGEST_BACKOFF, FIRST_WAIT * 2 ** (state.attempt_number - 1)))
         return asked + random.uniform(0, 0.1) if asked is not None else random.uniform(backoff / 2, backoff)
 
-    policy = Retrying(stop=stop_after_attempt(ATTEMPTS), wait=wait, sleep=sleep,
+    policy = Retrying(stop=stop_after_attempt(attempts), wait=wait, sleep=sleep,
                       retry=retry_if_exception_type(Failing), reraise=True)
     return policy(action)

@@ -206,7 +206,8 @@ def _fetch(connection: Connection, question: Question, address: str, *, is_next:
         if fault.status in (404, 410):
             raise CursorLost from None
         return _gap_page(fault)
-    opening = Opening(url=reply.url, base=connection.client.pin.base, keep_damaged=True, bundle_only=True)
+    opening = Opening(url=reply.url, base=connection.client.pin.base, keep_damaged=bool(question.patients),
+                      bundle_only=True)
     page = open_page(reply.body, opening)
     if any(entry.type != question.type for entry in page.entries):
         odd = Outcome(severity="warning", code=UNEXPECTED_TYPE)

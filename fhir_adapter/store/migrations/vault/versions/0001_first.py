@@ -95,6 +95,17 @@ def _lease() -> None:
     )
 
 
+def _lesson() -> None:
+    op.create_table('lesson',
+        sa.Column('hospital', sa.Text(), nullable=False),
+        sa.Column('kind', sa.Text(), nullable=False),
+        sa.Column('name', sa.Text(), nullable=False),
+        sa.Column('value', sa.Text(), nullable=False),
+        sa.Column('learned_at', sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint('hospital', 'kind', 'name')
+    )
+
+
 def _member() -> None:
     op.create_table('member',
         sa.Column('hospital', sa.Text(), nullable=False),
@@ -287,6 +298,7 @@ def upgrade() -> None:
     _erased()
     _fence()
     _lease()
+    _lesson()
     _member()
     _meta()
     _person()
@@ -316,6 +328,7 @@ _TABLES = (
     "person",
     "meta",
     "member",
+    "lesson",
     "lease",
     "fence",
     "erased",
