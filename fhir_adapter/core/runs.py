@@ -1,6 +1,7 @@
 """What a run did: counts that must add up, and what it ended with, hospital by hospital."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import msgspec
 
@@ -40,18 +41,34 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HospitalOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How one hospital's part of a run ended: its exit code, its counts and what a person should know."""
+    """How one hospital's part of a run ended: its exit code, its counts and what a person should know.
+
+    `asked` is the exit code of asking alone (None: it was not asked): what waits for a person does not make a
+    hospital due again. `seconds` is how long asking and mapping took.
+    """
 
     hospital: str
     code: int = WHOLE
     counts: Counts = Counts()
     messages: tuple[str, ...] = ()
+    asked: int | None = None
+    seconds: float = 0.0
+
+
+class NotDue(msgspec.Struct, frozen=True, kw_only=True):
+    """A hospital that a scheduled job left alone: until when, and why in words."""
+
+    hospital: str
+    until: datetime
+    why: str
 
 
 class RunOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended; `code` is the worst of its hospitals'."""
+    """How a run ended; `code` is the worst of its hospitals'. `notes` concern no hospital and change no exit code."""
 
     hospitals: tuple[HospitalOutcome, ...] = ()
+    skipped: tuple[NotDue, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def code(self) -> int:

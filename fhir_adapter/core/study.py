@@ -9,20 +9,37 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from fhir_adapter.core import cadence
 from fhir_adapter.core.concepts import Concepts
 from fhir_adapter.core.units import Units
 
 FhirVersion = Literal["STU3", "R4", "R4B", "R5"]
 Mode = Literal["search", "bulk", "files", "sheet"]
 
-_SPAN_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LogLevel = Literal["debug", "info", "warning", "error", "off"]
+Occasion = Literal["incomplete", "refused", "failed"]
+"""What a run can be told about: exit code 3, exit code 5, or any of 1, 2 and 6."""
 
 
 def _span(written: Any) -> Any:
-    if isinstance(written, str) and written[:-1].isdigit() and written[-1:] in _SPAN_UNITS:
-        return timedelta(**{_SPAN_UNITS[written[-1]]: int(written[:-1])})
+    found = cadence.span(written) if isinstance(written, str) else None
+    return written if found is None else found
+
+
+def _cadence(written: str) -> str:
+    cadence.every(written)
+    return written
+
+
+def _quiet(written: str) -> str:
+    cadence.quiet_hours(written)
+    return written
+
+
+def _zone(written: str) -> str:
+    cadence.time_zone(written)
     return written
 
 
@@ -59,12 +76,56 @@ class Person(Config):
     role: Literal["data manager", "investigator", "adjudicator", "administrator", "mapper", "auditor"]
 
 
+class LogSettings(Config):
+    """[log]: how much is logged, and to which file (relative to the study's folder); without one to stderr."""
+
+    level: LogLevel = "off"
+    file: str | None = None
+
+
+class Metrics(Config):
+    """[metrics]: the file (relative to the study's folder) that Prometheus' textfile collector reads."""
+
+    file: str | None = None
+
+
+class Webhook(Config):
+    """[notify.webhook]: `url` and the bearer `token` may be references (`env:`, `file:`, `keyring:`)."""
+
+    url: str
+    token: str | None = None
+
+
+class Email(Config):
+    """[notify.email]: the mail server and who is written to; the password is a reference."""
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    sender: str
+    to: Annotated[tuple[str, ...], Field(min_length=1)]
+    username: str | None = None
+    password: str | None = None
+
+
+class Notify(Config):
+    """[notify]: on which occasions somebody is told, and after which time again while it lasts."""
+
+    on: tuple[Occasion, ...] = ("incomplete", "refused")
+    again: Span = timedelta(days=1)
+    webhook: Webhook | None = None
+    email: Email | None = None
+
+
 class Settings(Config):
     """sync/settings.toml."""
 
     databases: Databases = Databases()
     vault: VaultSettings = VaultSettings()
     people: dict[str, Person] = {}
+    log: LogSettings = LogSettings()
+    metrics: Metrics = Metrics()
+    notify: Notify = Notify()
 
 
 # --- hospitals/*.toml ----------------------------------------------------------------------------------------------
@@ -129,8 +190,13 @@ class Pull(Config):
 
     mode: Mode = "search"
     path: str | None = None
-    every: str = "6h"
-    quiet_hours: str | None = None
+    every: Annotated[str, AfterValidator(_cadence)] = "6h"
+    """A span since the last whole run, or a cron line."""
+    quiet_hours: Annotated[str, AfterValidator(_quiet)] | None = None
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    """Whose clock a cron line and quiet hours are read on."""
+    retry: Span = timedelta(minutes=15)
+    """How long a scheduled job waits after a run that was not whole."""
     overlap: Span = timedelta(minutes=10)
     max_concurrency: Annotated[int, Field(ge=1, le=16)] = 2
     rate: str = "10/s"
