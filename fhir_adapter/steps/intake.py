@@ -43,10 +43,9 @@ class Intake:
         if any(outcome.code == UNEXPECTED_TYPE for outcome in page.outcomes):
             self.say(f"{window.question.type if window else 'records'}: records of another type came too "
                      f"({UNEXPECTED_TYPE}); those of members were kept.")
-        for entry in page.entries:
-            at = instants.read(entry.last_updated)
-            if at is not None and at <= self.work.clock() and (self.latest is None or at > self.latest):
-                self.latest = at
+        now = self.work.clock()
+        times = {instants.read(entry.last_updated) for entry in page.entries} | {self.latest}
+        self.latest = max((at for at in times if at is not None and at <= now), default=None)
 
     def count(self, counts: PageCounts) -> None:
         """Adds what became of a page."""

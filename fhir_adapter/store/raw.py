@@ -201,11 +201,18 @@ class Raw(OpenVault):
             return sorted(row[0] for row in transaction.rows(sql, values))
 
     def versions(self, hospital: str, after_seq: int, limit: int) -> list[Version]:
-        """The next versions of a hospital in the order in which they were kept."""
+        """The next versions of a hospital, at most so many, in the order in which they were kept; none: that is all.
+
+        Asked by a span of the sequence: with a LIMIT PostgreSQL may sort all that is left, for each batch anew.
+        """
         with self.database.reading() as transaction:
-            rows = transaction.rows(_READ + "WHERE v.hospital = ? AND v.seq > ? ORDER BY v.seq LIMIT ?",
-                                    (hospital, after_seq, limit))
-        return [_version(row) for row in rows]
+            last = _last_seq(transaction, hospital)
+            for start in range(after_seq, last, limit):  # an erased person leaves a gap
+                rows = transaction.rows(_READ + "WHERE v.hospital = ? AND v.seq > ? AND v.seq <= ? ORDER BY v.seq",
+                                        (hospital, start, start + limit))
+                if rows:
+                    return [_version(row) for row in rows]
+        return []
 
     def versions_of(self, keys: Collection[str]) -> list[Version]:
         """All versions of these records, by key and ordinal."""
@@ -242,7 +249,7 @@ class Raw(OpenVault):
     def last_seq(self, hospital: str) -> int:
         """The sequence number of the hospital's newest version; 0 without any."""
         with self.database.reading() as transaction:
-            return int(transaction.value("SELECT last FROM sequence WHERE hospital = ?", (hospital,)) or 0)
+            return _last_seq(transaction, hospital)
 
     def forget_run(self, run: int) -> None:
         """Frees what was remembered of a run's entries to tell repeated from unchanged."""
@@ -254,6 +261,10 @@ def all_versions(vault: Raw, hospital: str, after_seq: int, limit: int) -> Itera
     while batch := vault.versions(hospital, after_seq, limit):
         yield batch
         after_seq = batch[-1].seq
+
+
+def _last_seq(transaction: Transaction, hospital: str) -> int:
+    return int(transaction.value("SELECT last FROM sequence WHERE hospital = ?", (hospital,)) or 0)
 
 
 def _version(row: Any) -> Version:
@@ -277,7 +288,7 @@ def _storable(kept: tuple[Kept, ...]) -> tuple[list[Kept], tuple[Damage, ...]]:
     bad: list[Damage] = []
     for item in kept:
         entry = item.entry
-        if all(map(storable, (entry.type, entry.id, entry.version_id, entry.last_updated, item.patient or ""))):
+        if storable("".join((entry.type, entry.id, entry.version_id, entry.last_updated, item.patient or ""))):
             good.append(item)
         else:
             bad.append(Damage(code="bad_text", message="id, version or time holds NUL or a lone surrogate",
@@ -290,7 +301,7 @@ def _write(transaction: Transaction, intake: _Intake, run: int, at: str) -> None
     """Gives the new versions their places in the hospital's sequence and writes them."""
     if not intake.versions:
         return
-    last = int(transaction.value("SELECT last FROM sequence WHERE hospital = ?", (intake.hospital,)) or 0)
+    last = _last_seq(transaction, intake.hospital)
     numbered = [
         (*row[:3], last + number, *row[4:11], at, run, row[13]) for number, row in enumerate(intake.versions, start=1)
     ]

@@ -5,6 +5,7 @@ sekmet-fhir compares `_since` as a string, so the same instant written `+02:00` 
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}):(\d{2})(\.\d+)?(Z|[+-]\d{2}:\d{2})")
 
@@ -14,6 +15,7 @@ def written(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+@lru_cache(maxsize=4096)
 def read(text: str) -> datetime | None:
     """The instant that a server wrote; None for anything without a zone or beyond the calendar.
 
