@@ -3,12 +3,14 @@
 import argparse
 from collections.abc import Callable
 
-from benchmarks import in_memory, whole_path
+from benchmarks import deriving, in_memory, startup, whole_path
 from benchmarks.rows import Row, aligned
 
 PARTS: dict[str, Callable[[int, int], list[Row]]] = {
     "memory": in_memory.measure,
     "path": whole_path.measure,
+    "start": startup.measure,
+    "derive": deriving.measure,
 }
 
 
