@@ -6,8 +6,8 @@ from datetime import datetime
 
 import msgspec
 
-from fhir_adapter.core.errors import UsageError
-from fhir_adapter.core.windows import Coverage, Entry, Page, WindowState
+from fhir_adapter.core.errors import AdapterError, HospitalUnavailable, UsageError
+from fhir_adapter.core.windows import Coverage, Entry, Gap, Page, WindowState
 from fhir_adapter.domains.enrolment import Member as Named
 from fhir_adapter.domains.enrolment import members as named_by
 from fhir_adapter.domains.enrolment import survivors
@@ -18,6 +18,7 @@ from fhir_adapter.steps.intake import Intake
 from fhir_adapter.store.records import Identity, Kept, Member
 from fhir_adapter.wire import plan, read, search
 from fhir_adapter.wire.connection import Connection
+from fhir_adapter.wire.envelope import damage
 
 _LISTS = {"research_study": "ResearchSubject", "group": "Group"}
 """The type that lists the members, by way of asking; for the other ways it is Patient."""
@@ -79,15 +80,22 @@ def _by_study(connection: Connection, intake: Intake) -> dict[str, Named]:
     named: dict[str, Named] = {}
     for window in intake.windows(plan.enrolment(sorted(studies))):
         for page, last in last_told(search.pages(connection, window.question)):
-            kept = []
+            kept, entries, damages = [], list(page.entries), list(page.damages)
             for entry in page.entries:
-                for found in _of_study(connection, entry, studies, system):
-                    identity = target(found.person, "Patient", connection.hospital.base_url)
-                    if identity is not None:
-                        named[identity[1]] = found
-                        kept.append(Kept(entry=entry, patient=identity[1]))
+                ours = _is_of_study(connection, entry, studies)
+                found = _member(connection, entry, system)
+                identity = target(found.person, "Patient", connection.hospital.base_url) if found is not None else None
+                if ours and found is not None and identity is not None:
+                    named[identity[1]] = found
+                if ours:  # also one that names nobody whom we understand: mapping says what is wrong with it
+                    kept.append(Kept(entry=entry, patient=identity[1] if identity is not None else None))
+                elif ours is None:
+                    entries.remove(entry)
+                    damages.append(damage("unreadable_head", "an enrolment does not say whose or which study's it is",
+                                          -1, entry.body, keep=False))
             state = WindowState.WHOLE if last and not page.gaps else WindowState.OPEN
-            intake.page(page, kept, window=window, state=state)
+            read_page = msgspec.structs.replace(page, entries=tuple(entries), damages=tuple(damages))
+            intake.page(read_page, kept, window=window, state=state)
     return named
 
 
@@ -104,8 +112,7 @@ def _study_ids(connection: Connection, intake: Intake) -> set[str]:
         found |= {one.entry.id for one in kept}
         intake.page(page, kept)
     if not found:
-        raise UsageError(f"{connection.hospital.name}: the ResearchStudy of [cohort] was not found there; "
-                         "check research_study in the hospital's file and our permission to read it")
+        raise _nobody(intake, f"{connection.hospital.name}, the ResearchStudy of [cohort]")
     return found
 
 
@@ -120,17 +127,38 @@ def _is_study(connection: Connection, entry: Entry, token: str | None) -> bool:
     return any(f"{one.system}|{one.value}" == token for one in study.identifier)
 
 
-def _of_study(connection: Connection, entry: Entry, studies: set[str], subject_system: str) -> Iterator[Named]:
+class _StudyOf(msgspec.Struct):
+    study: Reference | None = None
+
+
+def _is_of_study(connection: Connection, entry: Entry, studies: set[str]) -> bool | None:
+    """Whether an entry is a ResearchSubject of the study; None for one whose study cannot be read."""
     if entry.type != "ResearchSubject":
-        return
-    version = connection.hospital.fhir_version
+        return False
     try:
-        subject = decode("ResearchSubject", entry.body, version)
+        reference = msgspec.json.decode(entry.body, type=_StudyOf).study
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    study = target(reference, "ResearchStudy", connection.hospital.base_url)
+    return study is not None and study[1] in studies
+
+
+def _member(connection: Connection, entry: Entry, subject_system: str) -> Named | None:
+    """Whom a ResearchSubject names; None if it is withdrawn as an error, or cannot be used."""
+    version = connection.hospital.fhir_version
+    if entry.type != "ResearchSubject":
+        return None
+    try:
+        return next(iter(named_by(decode("ResearchSubject", entry.body, version), version, subject_system)), None)
     except Unreadable:
-        return
-    study = target(subject.study, "ResearchStudy", connection.hospital.base_url)
-    if study is not None and study[1] in studies:
-        yield from named_by(subject, version, subject_system)
+        return None
+
+
+def _nobody(intake: Intake, message: str) -> AdapterError:
+    """Nobody to ask for: the configuration's fault, unless the hospital's answers were broken."""
+    if intake.gaps or intake.counts.unreadable:
+        return HospitalUnavailable(f"{message}: its answer was broken; run again")
+    return UsageError(f"{message}: not found there; check [cohort] in its file and our permission to read it")
 
 
 def _by_group(connection: Connection, intake: Intake) -> dict[str, Named]:
@@ -138,10 +166,14 @@ def _by_group(connection: Connection, intake: Intake) -> dict[str, Named]:
     reading = read.read(connection, "Group", group)
     intake.page(reading.page, [Kept(entry=entry) for entry in reading.page.entries])
     if not reading.page.entries:
-        raise UsageError(f"{connection.hospital.name}: the Group of [cohort] could not be read; check the group's id")
+        raise _nobody(intake, f"{connection.hospital.name}, the Group of [cohort]")
     named: dict[str, Named] = {}
     for entry in reading.page.entries:
-        resource = decode("Group", entry.body, connection.hospital.fhir_version)
+        try:
+            resource = decode("Group", entry.body, connection.hospital.fhir_version)
+        except Unreadable as error:
+            raise HospitalUnavailable(f"{connection.hospital.name}: the Group of [cohort] cannot be used "
+                                      f"({error.code}: {error.message}); ask the hospital to mend it") from None
         for found in named_by(resource, connection.hospital.fhir_version, ""):
             identity = target(found.person, "Patient", connection.hospital.base_url)
             if identity is not None:
@@ -210,7 +242,9 @@ def _patients(connection: Connection, intake: Intake, asked: set[str]) -> tuple[
         for reading in read.read_many(connection, "Patient", todo):
             intake.page(reading.page, [Kept(entry=entry, patient=entry.id) for entry in reading.page.entries])
             for missing in reading.missing:
-                if missing.why != "failed":
+                if missing.why == "forbidden":
+                    intake.gap("Patient", Gap(code="refused", message="a Patient of the cohort is forbidden to us"))
+                elif missing.why != "failed":
                     intake.messages.append(f"A Patient of the cohort is {missing.why.replace('_', ' ')}.")
             for entry in reading.page.entries:
                 survivor, values = _links(connection, entry)
