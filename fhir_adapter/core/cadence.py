@@ -2,7 +2,7 @@
 
 A cron line has the five fields of crontab(5): minute, hour, day of the month, month, day of the week (0 and 7 are
 Sunday, names are allowed). Where both day fields are restricted, one of them suffices, as cron has it. Lines and hours
-are read on the hospital's own clock (`pull.timezone`).
+are read on the hospital's own clock (`pull.time_zone`; without one on this machine's).
 """
 
 import re
@@ -106,7 +106,7 @@ def _number(written: str, names: tuple[str, ...]) -> int:
     return int(written)
 
 
-def next_after(written: str, at: datetime, zone: str) -> datetime:
+def next_after(written: str, at: datetime, zone: str | None) -> datetime:
     """When a hospital is due again that was asked at `at`; UTC."""
     cadence = every(written)
     if isinstance(cadence, timedelta):
@@ -124,7 +124,7 @@ class QuietHours(msgspec.Struct, frozen=True):
     start: time
     end: time
 
-    def until(self, at: datetime, zone: str) -> datetime | None:
+    def until(self, at: datetime, zone: str | None) -> datetime | None:
         """When they end, if `at` is within them; UTC. The end itself is outside."""
         wall = _wall(at, zone)
         now = wall.time()
@@ -159,9 +159,9 @@ def time_zone(written: str) -> ZoneInfo:
         raise ValueError("no time zone of that name; write it as Europe/Paris") from None
 
 
-def _wall(at: datetime, zone: str) -> datetime:
-    return at.astimezone(time_zone(zone)).replace(tzinfo=None)
+def _wall(at: datetime, zone: str | None) -> datetime:
+    return at.astimezone(None if zone is None else time_zone(zone)).replace(tzinfo=None)
 
 
-def _instant(wall: datetime, zone: str) -> datetime:
-    return wall.replace(tzinfo=time_zone(zone)).astimezone(UTC)
+def _instant(wall: datetime, zone: str | None) -> datetime:
+    return (wall if zone is None else wall.replace(tzinfo=time_zone(zone))).astimezone(UTC)

@@ -193,8 +193,6 @@ class Pull(Config):
     every: Annotated[str, AfterValidator(_cadence)] = "6h"
     """A span since the last whole run, or a cron line."""
     quiet_hours: Annotated[str, AfterValidator(_quiet)] | None = None
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
-    """Whose clock a cron line and quiet hours are read on."""
     retry: Span = timedelta(minutes=15)
     """How long a scheduled job waits after a run that was not whole."""
     overlap: Span = timedelta(minutes=10)
@@ -204,8 +202,8 @@ class Pull(Config):
     page_size: Annotated[int, Field(ge=1, le=1000)] = 200
     timeout: Span = timedelta(seconds=60)
     unfiltered: Literal["check", "refuse"] = "check"
-    time_zone: str | None = None
-    """The zone of `quiet_hours`, such as `Europe/Vienna`; this machine's own without it."""
+    time_zone: Annotated[str, AfterValidator(_zone)] | None = None
+    """The zone of `quiet_hours` and of a cron line, such as `Europe/Vienna`; this machine's own without it."""
     strict: bool = True
     """Whether searches say `Prefer: handling=strict`, until the server refuses because of it (Q5)."""
     totals: Literal["check", "ignore"] = "check"

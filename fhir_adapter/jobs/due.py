@@ -53,7 +53,7 @@ def _due(hospital: Hospital, asked: list[Asked], now: datetime, rests: datetime 
     whole = max((one.started for one in asked if one.whole), default=None)
     if whole is not None:
         since = min(whole, now)
-        at, why = cadence.next_after(pull.every, since, pull.timezone), f"every {pull.every}"
+        at, why = cadence.next_after(pull.every, since, pull.time_zone), f"every {pull.every}"
         if isinstance(cadence.every(pull.every), timedelta):
             early = min((at - since) / 20, SLACK)
     last = max(asked, key=lambda one: one.started, default=None)
@@ -66,10 +66,10 @@ def _due(hospital: Hospital, asked: list[Asked], now: datetime, rests: datetime 
     is_due = now >= at - early
     quiet = _quiet_until(hospital, now if is_due else at)
     if quiet is not None:
-        return Due(hospital=hospital.id, now=False, at=quiet, why=f"quiet hours {pull.quiet_hours} {pull.timezone}")
+        return Due(hospital=hospital.id, now=False, at=quiet, why=f"quiet hours {pull.quiet_hours}")
     return Due(hospital=hospital.id, now=is_due, at=at, why=why)
 
 
 def _quiet_until(hospital: Hospital, at: datetime) -> datetime | None:
     written = hospital.pull.quiet_hours
-    return cadence.quiet_hours(written).until(at, hospital.pull.timezone) if written is not None else None
+    return cadence.quiet_hours(written).until(at, hospital.pull.time_zone) if written is not None else None
