@@ -1,13 +1,20 @@
 """The front door: every command group, and how errors and signals become exit codes."""
 
+import os
 import signal
 import sys
+import traceback
 from typing import Any, NoReturn
 
 import typer
 
 from fhir_adapter.cli import results, review, study, sync
-from fhir_adapter.core.errors import AdapterError, Stopped
+from fhir_adapter.core.errors import UNEXPECTED, AdapterError, Stopped
+
+TRACEBACK = "FHIR_ADAPTER_TRACEBACK"
+"""The environment variable that lets an unexpected error show everything."""
+
+PACKAGE = "fhir_adapter/"
 
 app = typer.Typer(
     name="fhir-adapter",
@@ -34,6 +41,20 @@ def main() -> None:
     except Stopped as stopped:
         print("fhir-adapter: stopped; running again is safe.", file=sys.stderr)
         sys.exit(stopped.exit_code)
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        print(f"fhir-adapter: unexpected {_without_values(error)}", file=sys.stderr)
+        sys.exit(UNEXPECTED)
+
+
+def _without_values(error: Exception) -> str:
+    """What failed and where, without the error's own text: it may hold a patient's value."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if PACKAGE in frame.filename] or list(frames)
+    steps = " > ".join(f"{frame.filename.rpartition(PACKAGE)[2]}:{frame.lineno}" for frame in ours[-4:])
+    return (f"{type(error).__name__} at {steps}. This is a fault of the program; please report that line. "
+            f"{TRACEBACK}=1 shows everything, which may include values of patients.")
 
 
 def _stop(_number: int, _frame: Any) -> NoReturn:

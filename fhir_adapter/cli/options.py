@@ -49,6 +49,11 @@ def tell(lines: Iterable[str], json: bool, value: Any = None) -> None:
         say(line)
 
 
+def yes(held: bool) -> str:
+    """A cell that says whether something holds."""
+    return "yes" if held else "no"
+
+
 def table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
     """A table on a terminal, tab-separated lines elsewhere; an empty one says so."""
     if not rows:

@@ -11,7 +11,7 @@ from fhir_adapter.cli.options import HERE, JsonOption, StudyOption, progress, te
 def add_to(app: typer.Typer) -> None:
     """Put the commands of this group on the application."""
     for command in (trace, report, digest, rebuild):
-        app.command()(command)
+        app.command(rich_help_panel="Results")(command)
 
 
 def trace(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fhir_adapter.cli.options import HERE, ByOption, JsonOption, StudyOption, as_json, table, tell, workspace
+from fhir_adapter.cli.options import HERE, ByOption, JsonOption, StudyOption, as_json, table, tell, workspace, yes
 
 KeyArgument = Annotated[str, typer.Argument(help="The conflict's key (its first characters are enough).")]
 
@@ -29,7 +29,7 @@ def add_to(app: typer.Typer) -> None:
     audit.command("verify")(verify_audit)
     for name, group in (("conflicts", conflicts), ("decisions", decisions), ("problems", problems),
                         ("subjects", subjects), ("audit", audit)):
-        app.add_typer(group, name=name)
+        app.add_typer(group, name=name, rich_help_panel="Decide")
 
 
 def list_conflicts(
@@ -49,7 +49,7 @@ def list_conflicts(
     table(
         "Conflicts",
         ("key", "kind", "subject", "hospitals", "state", "owner", "blocking", "meanwhile"),
-        [(r.key[:12], r.kind, r.subject or "", ", ".join(r.hospitals), r.state, r.owner, "yes" if r.blocking else "no",
+        [(r.key[:12], r.kind, r.subject or "", ", ".join(r.hospitals), r.state, r.owner, yes(r.blocking),
           r.meanwhile) for r in rows],
     )
 
@@ -128,8 +128,8 @@ def list_problems(study: StudyOption = HERE, json: JsonOption = False) -> None:
     if json:
         as_json(rows)
         return
-    table("Problems", ("number", "code", "where", "message", "acknowledged by"),
-          [(r.number, r.code, r.where, r.message, r.acknowledged_by) for r in rows])
+    table("Problems", ("number", "code", "where", "message", "what to do", "acknowledged by"),
+          [(r.number, r.code, r.where, r.message, r.remedy, r.acknowledged_by) for r in rows])
 
 
 def acknowledge(
@@ -157,7 +157,7 @@ def list_subjects(study: StudyOption = HERE, json: JsonOption = False) -> None:
         as_json(rows)
         return
     table("Subjects", ("subject", "hospitals", "enrolled", "treated"),
-          [(r.subject, ", ".join(r.hospitals), r.enrolled, r.treated) for r in rows])
+          [(r.subject, ", ".join(r.hospitals), yes(r.enrolled), yes(r.treated)) for r in rows])
 
 
 def verify_audit(study: StudyOption = HERE, json: JsonOption = False) -> None:

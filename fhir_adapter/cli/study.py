@@ -8,15 +8,16 @@ import typer
 from fhir_adapter.cli.options import HERE, JsonOption, StudyOption, as_json, progress, say, tell, workspace
 from fhir_adapter.core.errors import Stopped
 
+PANEL = "Begin"
+
 
 def add_to(app: typer.Typer) -> None:
     """Put the commands of this group on the application."""
-    app.command()(demo)
-    app.command()(init)
-    app.command()(sandbox)
+    for command in (demo, init, sandbox):
+        app.command(rich_help_panel=PANEL)(command)
     database = typer.Typer(help="The databases' schema.", no_args_is_help=True)
     database.command("upgrade")(upgrade)
-    app.add_typer(database, name="db")
+    app.add_typer(database, name="db", rich_help_panel=PANEL)
 
 
 def demo(json: JsonOption = False) -> None:

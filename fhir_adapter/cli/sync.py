@@ -21,9 +21,9 @@ from fhir_adapter.cli.options import (
 
 def add_to(app: typer.Typer) -> None:
     """Put the commands of this group on the application."""
-    for command in (sync, pull, settle, derive, status):
-        app.command()(command)
-    app.command("map")(map_records)
+    for name, command in (("sync", sync), ("pull", pull), ("map", map_records), ("settle", settle),
+                          ("derive", derive), ("status", status)):
+        app.command(name, rich_help_panel="Ask and derive")(command)
 
 
 def sync(hospitals: HospitalsArgument = None, study: StudyOption = HERE, json: JsonOption = False) -> None:
@@ -90,7 +90,7 @@ def status(study: StudyOption = HERE, json: JsonOption = False) -> None:
         ("hospital", "type", "mode", "whole as of", "open since", "declared gap"),
         [(r.hospital, r.type, r.mode, r.whole_as_of, r.open_since, r.declared_gap) for r in shown.completeness],
     )
-    table("Last runs", ("run", "hospital", "started", "ended", "exit"), [tuple(run) for run in shown.runs])
+    table("Last runs", ("run", "command", "hospitals", "started", "ended", "exit"), [tuple(run) for run in shown.runs])
     for line in shown.lines:
         say(line)
 

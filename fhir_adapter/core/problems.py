@@ -32,7 +32,7 @@ CODES: tuple[ProblemCode, ...] = (
     ProblemCode("unreadable_head", "Type, id or subject of an entry could not be read.",
                 "Position, length and SHA-256 are kept; ask the hospital to look at that page."),
     ProblemCode("wrong_shape", "An element that we read has the wrong JSON type or a code outside its required list.",
-                "Ask the hospital to mend the record; the message names the element."),
+                "Ask the hospital to mend the record."),
     ProblemCode("missing_element", "An element that the resource must have is missing.",
                 "Ask the hospital to complete the record."),
     ProblemCode("bad_date", "A date is not a day, month or year of the calendar.",

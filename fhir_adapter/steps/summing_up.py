@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from fhir_adapter.core.figures import Curve, Rate, Summary
+from fhir_adapter.core.problems import CODES
 from fhir_adapter.core.runs import CompletenessRow
+from fhir_adapter.core.windows import WindowState
 from fhir_adapter.review.kinds import BY_NAME
 from fhir_adapter.steps.deciding import find_conflict
 from fhir_adapter.steps.projecting import completeness
@@ -51,6 +53,7 @@ class ProblemView(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     where: str
     message: str
+    remedy: str
     acknowledged_by: str | None = None
 
 
@@ -74,12 +77,15 @@ class Demonstration(msgspec.Struct, frozen=True, kw_only=True):
 
 def status(work: Workspace) -> Status:
     """What is whole, what is open, how the last runs ended, and what waits for a person."""
-    runs = [(run.id, ", ".join(run.hospitals) or "all", run.started_at, run.ended_at or "", run.exit_code)
-            for run in work.vault.runs(10)]
-    lines = [f"{len(work.vault.windows(one))} windows kept for {one}." for one in sorted(work.study.hospitals)
-             if work.vault.windows(one)]
-    lines.append(f"{unacknowledged(work)} refused records wait to be acknowledged.")
-    lines.append(f"{len(conflicts(work))} conflicts are open.")
+    runs = [(run.id, run.command, ", ".join(run.hospitals) or "all", run.started_at[:19],
+             (run.ended_at or "")[:19], run.exit_code) for run in work.vault.runs(10)]
+    lines = []
+    for name in sorted(work.study.hospitals):
+        unanswered = sum(1 for one in work.vault.windows(name) if one.state is not WindowState.WHOLE)
+        if unanswered:
+            lines.append(f"{unanswered} questions to {name} have no whole answer; the next sync asks again.")
+    lines.append(f"{unacknowledged(work)} refused records wait to be acknowledged (problems list).")
+    lines.append(f"{len(conflicts(work))} conflicts are open (conflicts list).")
     return Status(completeness(work), runs, lines)
 
 
@@ -128,7 +134,9 @@ def conflict(work: Workspace, key: str) -> ConflictShown:
             lines += [f"    {line}" for line in _facts(frame[frame.fact_key == item.fact_key])]
     if row.decided_by == row.decided_by and row.decided_by is not None:
         lines.append(f"closed by decision {int(row.decided_by)}")
-    lines.append(f"in dispute: {', '.join(json.loads(row.values_text or '[]'))}")
+    if row.state == "open":
+        lines += [] if kind.meanwhile in row.message else [f"meanwhile: {kind.meanwhile}"]
+        lines += [f"decide: fhir-adapter conflicts decide {row.key[:12]} CHOICE --by NAME --reason WHY [--value ...]"]
     return ConflictShown(row.key, lines)
 
 
@@ -142,18 +150,21 @@ def _facts(frame: Any) -> list[str]:
     ]
 
 
+_REMEDIES = {code.name: code.remedy for code in CODES}
+
+
 def problems(work: Workspace) -> list[ProblemView]:
     """Refused records of the vault, then what mapping doubted about others."""
     refused = [
         ProblemView(number=one.key[:12], code=one.code,
                     where=f"{one.hospital} {one.type}" + (f" {one.resource[:12]}" if one.resource else ""),
-                    message=one.message, acknowledged_by=one.acknowledged_by)
+                    message=one.message, remedy=_REMEDIES.get(one.code, ""), acknowledged_by=one.acknowledged_by)
         for one in work.vault.quarantined()
     ]
     rows: Iterable[Any] = work.trial.frames(("problem",))["problem"].itertuples()
     doubted = [
         ProblemView(number="", code=row.code, where=f"{row.hospital} {row.type} {row.resource[:12]} at {row.element}",
-                    message=row.message)
+                    message=row.message, remedy=_REMEDIES.get(row.code, ""))
         for row in rows if not row.refuses
     ]
     return refused + doubted
