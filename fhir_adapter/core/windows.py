@@ -68,11 +68,14 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     """Why an answer is not whole: a short code and words without any value.
 
     Codes: `refused`, `failed`, `paused`, `suppressed`, `truncated`, `not_fhir`, `unexpected_answer`, `link_loop`,
-    `page_cap`, `off_origin`, `cursor_lost`, `short`, `unfiltered`.
+    `page_cap`, `off_origin`, `cursor_lost`, `short`, `unfiltered`, `poison`, `dropped`. `status` and `issues` are the
+    HTTP status and the issue codes of a refusal or failure (0: there was no answer).
     """
 
     code: str
     message: str
+    status: int = 0
+    issues: tuple[str, ...] = ()
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

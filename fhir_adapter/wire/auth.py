@@ -11,12 +11,14 @@ import msgspec
 from fhir_adapter.core.errors import HospitalUnavailable, NotAllowed, UsageError
 from fhir_adapter.core.study import Auth
 from fhir_adapter.wire.client import Client, Credentials
-from fhir_adapter.wire.faults import Failing, Fault, Paused
+from fhir_adapter.wire.faults import Failing, Fault, Paused, Refused
 from fhir_adapter.wire.origin import require_tls
 from fhir_adapter.wire.secret import resolve
 
 ASSERTION_LIFE = timedelta(minutes=4)
 """SMART allows five minutes; sekmet-fhir refuses more, and clocks differ."""
+
+BARE_REFUSAL_WAIT = 1.0
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -77,8 +79,11 @@ class _SmartConfiguration(msgspec.Struct):
     token_endpoint: str | None = None
 
 
-def credentials(client: Client, token_url_of_metadata: Callable[[], str | None]) -> Credentials:
+def credentials(client: Client, token_url_of_metadata: Callable[[], str | None],
+                grants: Callable[[str], None] = lambda scope: None) -> Credentials:
     """The credentials that the hospital's [auth] asks for; nothing is fetched until the first request needs it.
+
+    `grants` is told the scopes that came with each token.
 
     Raises:
         UsageError: a setting is missing, a secret cannot be found, or the key does not fit its algorithm.
@@ -100,8 +105,16 @@ def credentials(client: Client, token_url_of_metadata: Callable[[], str | None])
 
     def fetch() -> tuple[str, timedelta]:
         address = where.address()
-        fields, headers = form(address)
-        return _fetch(client, address, {"grant_type": "client_credentials", "scope": auth.scope, **fields}, headers)
+
+        def once() -> _TokenReply:
+            # Each try is signed anew: an assertion's id may be used once.
+            fields, headers = form(address)
+            return _fetch(client, address, {"grant_type": "client_credentials", "scope": auth.scope, **fields}, headers)
+
+        found = _twice(client, once)
+        if found.scope is not None:
+            grants(found.scope)
+        return found.access_token, timedelta(seconds=max(1.0, min(found.expires_in, 86400.0)))
 
     return Tokens(fetch, client.means.clock)
 
@@ -174,21 +187,41 @@ class _Endpoint:
             return None
 
 
-def _fetch(client: Client, address: str, fields: dict[str, str], headers: dict[str, str]) -> tuple[str, timedelta]:
+def _twice(client: Client, once: Callable[[], _TokenReply]) -> _TokenReply:
+    """A token, also where the endpoint now and then answers a bare 400 (Epic, Q28): that is tried once more."""
+    try:
+        return once()
+    except Refused as fault:
+        if fault.status != 400 or fault.issues:
+            raise _refused(client, fault) from None
+    client.means.sleep(BARE_REFUSAL_WAIT)
+    try:
+        return once()
+    except Refused as fault:
+        raise _refused(client, fault) from None
+
+
+def _refused(client: Client, fault: Fault) -> NotAllowed:
+    return NotAllowed(f"{client.hospital.name}: the token endpoint refuses us ({fault}); check [auth] in "
+                      f"sync/hospitals/{client.hospital.id}.toml")
+
+
+def _fetch(client: Client, address: str, fields: dict[str, str], headers: dict[str, str]) -> _TokenReply:
     name = client.hospital.name
     try:
         reply = client.post_form(address, fields, headers)
         found = msgspec.json.decode(reply.body, type=_TokenReply)
     except (Failing, Paused) as fault:
         raise HospitalUnavailable(f"{name}: the token endpoint does not answer ({fault})") from None
+    except Refused:
+        raise
     except Fault as fault:
-        raise NotAllowed(f"{name}: the token endpoint refuses us ({fault}); check [auth] in "
-                         f"sync/hospitals/{client.hospital.id}.toml") from None
+        raise _refused(client, fault) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise HospitalUnavailable(f"{name}: the token endpoint answers something else than a token") from None
     if found.token_type.lower() != "bearer" or not found.access_token.isascii() or not found.access_token.isprintable():
         raise HospitalUnavailable(f"{name}: the token endpoint gives no bearer token")
-    return found.access_token, timedelta(seconds=max(1.0, min(found.expires_in, 86400.0)))
+    return found
 
 
 def _needed(value: str | None, what: str) -> str:

@@ -1,6 +1,6 @@
 """A connection to one hospital: client, credentials and capability, joined."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,8 @@ class Connection:
         self.client = client
         self.hospital = client.hospital
         self.learned: dict[str, set[str]] = {}
+        self.notes: dict[str, str] = {}
+        self.granted: str | None = None
         self._capability: Capability | None = None
 
     @property
@@ -40,12 +42,27 @@ class Connection:
         return self._capability
 
     def learn(self, kind: str, habit: str) -> None:
-        """Remembers for this run how a type has to be asked (`no_sort`, `no_since`, `no_list`, `unfiltered`)."""
+        """Remembers how a type has to be asked.
+
+        `no_sort`, `no_since`, `no_study`, `no_strict`, `no_list`, `no_id_list`, `no_span`: without those words;
+        `fan_out`: by category; `unfiltered`: the patient filter is ignored; `brittle`: fails for good in this run.
+        """
         self.learned.setdefault(kind, set()).add(habit)
 
     def knows(self, kind: str, habit: str) -> bool:
         """Whether that has been learned."""
         return habit in self.learned.get(kind, ())
+
+    def grants(self, scope: str) -> None:
+        """Takes note of the scopes that the token endpoint granted; they may be fewer than asked for (Q28)."""
+        self.granted = scope
+
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """The scopes that were asked for and not granted."""
+        if self.granted is None:
+            return ()
+        return tuple(sorted(set(self.hospital.auth.scope.split()) - set(self.granted.split())))
 
     def address(self, path: str) -> str:
         """The address of a path below the base URL."""
@@ -67,10 +84,24 @@ class Connection:
 @contextmanager
 def connect(hospital: Hospital, *, folder: Path, clock: Callable[[], datetime], sleep: Callable[[float], None],
             random: Random, transport: httpx.BaseTransport | None = None) -> Iterator[Connection]:
+    """`joined` with these means, as most callers have them.
+
+    Raises:
+        UsageError, NotAllowed, HospitalUnavailable: as `joined`.
+    """
+    means = Means(folder=folder, clock=clock, sleep=sleep, random=random, transport=transport)
+    with joined(hospital, means) as connection:
+        yield connection
+
+
+@contextmanager
+def joined(hospital: Hospital, means: Means, learned: Mapping[str, Iterable[str]] | None = None
+           ) -> Iterator[Connection]:
     """Opens a connection to a hospital that is asked over HTTP, and checks its /metadata and our credentials.
 
-    `folder` is where `file:` secrets and certificates are looked for; `clock` gives an aware datetime; `random` must
-    be unguessable in production (`random.SystemRandom()`): assertion ids come from it.
+    `means.folder` is where `file:` secrets and certificates are looked for; its clock gives an aware datetime; its
+    `random` must be unguessable in production (`random.SystemRandom()`): assertion ids come from it. `learned` is what
+    earlier runs found out about how types want to be asked.
 
     Raises:
         UsageError: the configuration is wrong or contradicts the server.
@@ -79,11 +110,12 @@ def connect(hospital: Hospital, *, folder: Path, clock: Callable[[], datetime], 
     """
     if hospital.pull.mode not in ("search", "bulk"):
         raise UsageError(f"{hospital.name}: mode {hospital.pull.mode} is read from a folder, not over HTTP")
-    means = Means(folder=folder, clock=clock, sleep=sleep, random=random, transport=transport)
-    client = Client(hospital, Pin(hospital.base_url), means)
+    pull = hospital.pull
+    client = Client(hospital, Pin(hospital.base_url, pull.aliases, pull.file_origins), means)
     try:
         connection = Connection(client)
-        client.credentials = credentials(client, connection.token_url)
+        connection.learned = {kind: set(habits) for kind, habits in (learned or {}).items()}
+        client.credentials = credentials(client, connection.token_url, connection.grants)
         _ = connection.capability
         yield connection
     finally:

@@ -24,6 +24,20 @@ _PATIENT_PARAMETER = {"AdverseEvent": "subject"}
 """AdverseEvent has no `patient` before R5, and Epic knows `subject` alone (Q34). All others know `patient`."""
 
 
+_EVENT: dict[str, str | dict[str, str]] = {
+    "Observation": "date", "Procedure": "date", "AdverseEvent": "date", "Encounter": "date",
+    "Condition": {"STU3": "asserted-date", "": "recorded-date"},
+    "MedicationAdministration": {"R5": "date", "": "effective-time"}, "MedicationStatement": "effective",
+    "MedicationRequest": "authoredon", "MedicationDispense": "whenhandedover", "DiagnosticReport": "date",
+}
+
+
+def event_parameter(version: str, kind: str) -> str | None:
+    """The search parameter for when a type's event happened, as that FHIR version names it; None if it has none."""
+    found = _EVENT.get(kind)
+    return found.get(version, found[""]) if isinstance(found, dict) else found
+
+
 def clinical_types(hospital: Hospital) -> tuple[str, ...]:
     """The clinical types to ask for, in order, under the names of the hospital's FHIR version, declared gaps left out.
 
@@ -81,17 +95,22 @@ def by_identifier(identifiers: Sequence[str], size: int = 20) -> tuple[Question,
 
 
 def clinical(hospital: Hospital, capability: Capability, patients: Iterable[str],
-             coverage: Iterable[Coverage] = ()) -> tuple[Question, ...]:
-    """The questions for the clinical types of a hospital's patients (its own Patient ids).
+             coverage: Iterable[Coverage] = (), types: Iterable[str] | None = None) -> tuple[Question, ...]:
+    """The questions for the clinical types (or only `types`) of a hospital's patients (its own Patient ids).
 
     A patient without coverage of a type is asked for in full, whatever the others' state; patients with coverage are
-    asked for since the earliest `since` of their list, less the hospital's overlap.
+    asked for since the earliest `since` of their list, less the hospital's overlap (or the type's look-back).
     """
     known = {(found.type, found.patient): found for found in coverage}
     ids = sorted(set(patients))
+    wanted = None if types is None else set(types)
     questions: list[Question] = []
     for name in clinical_types(hospital):
-        since = {patient: _since(known, name, patient) for patient in ids}
+        if wanted is not None and name not in wanted:
+            continue
+        mode, _ = since_mode(hospital, capability, name)
+        since = {patient: _since(hospital, known.get((name, patient)) or known.get((name, "*")), mode)
+                 for patient in ids}
         questions.extend(_of_type(hospital, capability, name, since))
     return tuple(questions)
 
@@ -100,13 +119,14 @@ def _of_type(hospital: Hospital, capability: Capability, name: str,
              since: Mapping[str, datetime | None]) -> Iterable[Question]:
     mode, why = since_mode(hospital, capability, name)
     size = hospital.pull.patients_per_question
-    fresh = sorted(patient for patient, reached in since.items() if reached is None or mode != "last_updated")
+    fresh = sorted(patient for patient, reached in since.items() if reached is None or mode == "full_reread")
     known = sorted((reached, patient) for patient, reached in since.items()
-                   if reached is not None and mode == "last_updated")
+                   if reached is not None and mode != "full_reread")
     for chunk in _chunks(fresh, size):
         yield _question(hospital, name, tuple(chunk), (mode, None), f"full history ({why})")
+    back = hospital.pull.overlap if mode == "last_updated" else _settings(hospital, name).look_back
     for rows in _chunks(known, size):
-        start = rows[0][0] - hospital.pull.overlap
+        start = rows[0][0] - back
         yield _question(hospital, name, tuple(sorted(patient for _, patient in rows)), (mode, start),
                         f"changes since the last whole answer, with overlap ({why})")
 
@@ -116,7 +136,9 @@ def _question(hospital: Hospital, name: str, patients: tuple[str, ...], span: tu
     mode, since = span
     parameters = [(patient_parameter(name), ",".join(patients))]
     if since is not None:
-        parameters.append(("_lastUpdated", f"ge{instants.written(since)}"))
+        # The event's time goes with prefix and time part, and never beside _lastUpdated: Oracle's rules (Q18).
+        by = "_lastUpdated" if mode == "last_updated" else event_parameter(hospital.fhir_version, name) or ""
+        parameters.append((by, f"ge{instants.written(since)}"))
     parameters.extend(_settings(hospital, name).parameters.items())
     return Question(type=name, patients=patients, since=since, mode=mode, parameters=tuple(parameters), reason=reason)
 
@@ -135,6 +157,8 @@ def since_mode(hospital: Hospital, capability: Capability, name: str) -> tuple[S
     chosen = _settings(hospital, name).since_mode
     if chosen == "last_updated":
         return chosen, "since_mode is set in the hospital's file"
+    if chosen == "event_window" and event_parameter(hospital.fhir_version, name) is not None:
+        return chosen, "since_mode is set in the hospital's file: edits of older records are seen by rereading alone"
     if chosen is not None:
         return "full_reread", "since_mode is set in the hospital's file"
     if "_lastUpdated" in capability.of(name).parameters:
@@ -142,9 +166,18 @@ def since_mode(hospital: Hospital, capability: Capability, name: str) -> tuple[S
     return "full_reread", "the server does not list _lastUpdated, so everything is read again"
 
 
-def _since(known: Mapping[tuple[str, str], Coverage], name: str, patient: str) -> datetime | None:
-    found = known.get((name, patient)) or known.get((name, "*"))
-    return found.since if found is not None else None
+def _since(hospital: Hospital, found: Coverage | None, mode: SinceMode) -> datetime | None:
+    """From when on a patient's type is asked; None: in full.
+
+    `last_updated`: the server's time that was reached. `event_window`: our last whole answer, but in full when the
+    last full reading (its `since`) lies too far back. Times of the one mode mean nothing in the other.
+    """
+    if found is None or found.since is None or (found.mode == "event_window") != (mode == "event_window"):
+        return None
+    if mode != "event_window":
+        return found.since
+    is_due = found.whole_as_of is None or found.whole_as_of - found.since >= _settings(hospital, found.type).full_every
+    return None if is_due else found.whole_as_of
 
 
 def _settings(hospital: Hospital, name: str) -> TypeSettings:

@@ -52,7 +52,8 @@ def read(connection: Connection, kind: str, record_id: str) -> Reading:
         return Reading(page=Page(url="", entries=(), gaps=gaps), missing=(missing,))
     page = open_page(reply.body, Opening(url=reply.url, base=connection.client.pin.base, keep_damaged=True))
     if any(entry.type == kind and entry.id == record_id for entry in page.entries) or page.damages:
-        return Reading(page=page)
+        entries = [entry if entry.url else msgspec.structs.replace(entry, url=reply.url) for entry in page.entries]
+        return Reading(page=msgspec.structs.replace(page, entries=tuple(entries)))
     gap = Gap(code="unexpected_answer", message=f"a read of {kind} by id brought something else")
     page = msgspec.structs.replace(page, entries=(), gaps=(*page.gaps, gap))
     return Reading(page=page, missing=(Missing(type=kind, id=record_id, why="failed"),))

@@ -10,7 +10,9 @@ What real servers do, and what is done about it:
   are yielded: a record that comes twice is recognised by whoever stores it.
   docs/decisions/0004 says what is not seen this way.
 - A cursor may expire (Q7): 404 or 410 on a next link starts the question again.
-- A list of patients or a parameter may be refused: asked again in simpler words, and remembered for this run.
+- A list of patients or a parameter may be refused: asked again in simpler words, and remembered.
+
+`division.answer` asks through this module; it adds the fan-out by category and the halving of what cannot be had whole.
 """
 
 from collections.abc import Iterator
@@ -22,13 +24,16 @@ from fhir_adapter.core.windows import Gap, Outcome, Page, Question
 from fhir_adapter.wire.connection import Connection
 from fhir_adapter.wire.envelope import Opening, open_page
 from fhir_adapter.wire.faults import Fault, OffOrigin, Refused
+from fhir_adapter.wire.patience import ATTEMPTS
 from fhir_adapter.wire.plan import patient_parameter
 
 MAX_PAGES = 10_000
 MAX_PASSES = 4
+FEW = 2
+"""How often a page is tried whose type has already failed for good in this run."""
 UNEXPECTED_TYPE = "unexpected-type"
 """The Outcome of a page that holds records of another type than was asked for."""
-_SIMPLER = ("no_sort", "no_since", "no_study", "no_list")
+_SIMPLER = ("no_sort", "no_since", "no_study", "no_list", "no_strict")
 """What is tried, in this order, when a server refuses a question with 400."""
 
 
@@ -103,26 +108,31 @@ def pages(connection: Connection, question: Question, *, resume: str | None = No
 
 
 def _one_by_one(connection: Connection, question: Question) -> Iterator[Page]:
+    """Each patient's answer; no next link is kept for later, since it would continue one patient's answer only."""
     for patient in question.patients:
-        yield from pages(connection, _for_one(question, patient))
+        for page in pages(connection, _for_one(question, patient)):
+            yield msgspec.structs.replace(page, next=None)
 
 
 def _learns(connection: Connection, question: Question, fault: Refused) -> bool:
     """Tries a refused question in simpler words and remembers, for this run, the first that the server takes."""
-    if fault.status not in (400, 405, 414, 422, 501):
+    if fault.status not in (400, 405, 414, 422, 501) or wants_category(fault.status, fault.issues):
         return False
     able = {
         "no_sort": _sorts(connection, question),
         "no_since": question.since is not None and not connection.knows(question.type, "no_since"),
         # STU3's ResearchSubject has no search parameter `study`; who asks checks each one's study anyway.
         "no_study": question.type == "ResearchSubject" and "study=" in _address(connection, question),
+        # A server that refuses unknown parameters when asked to be strict may ignore them when not: then it is seen.
+        "no_strict": is_strict(connection, question.type),
         "no_list": len(question.patients) > 1,
     }
     possible = [habit for habit in _SIMPLER if able[habit]]
     for habits in dict.fromkeys([*((habit,) for habit in possible), tuple(possible)]):
         probe = _for_one(question, question.patients[0]) if "no_list" in habits else question
+        prefer = "" if "no_strict" in habits else _prefer(connection, question.type)
         try:
-            connection.client.get(_address(connection, probe, frozenset(habits)))
+            connection.client.get(_address(connection, probe, frozenset(habits)), prefer=prefer)
         except Refused:
             continue
         except Fault:
@@ -131,6 +141,21 @@ def _learns(connection: Connection, question: Question, fault: Refused) -> bool:
             connection.learn(question.type, habit)
         return bool(habits)
     return False
+
+
+def wants_category(status: int | None, issues: tuple[str, ...]) -> bool:
+    """Whether a refusal says that something required is missing: Epic wants a category (Q2). The code tells, never
+    the text. A 5xx with that code is a broken record (Oracle, Q27)."""
+    return status in (400, 422) and "required" in issues
+
+
+def is_strict(connection: Connection, kind: str) -> bool:
+    """Whether questions about a type say `Prefer: handling=strict` (Q5)."""
+    return connection.hospital.pull.strict and not connection.knows(kind, "no_strict")
+
+
+def _prefer(connection: Connection, kind: str) -> str:
+    return "handling=strict" if is_strict(connection, kind) else ""
 
 
 def _passes(connection: Connection, question: Question, resume: str | None) -> Iterator[Page]:
@@ -151,10 +176,11 @@ def _passes(connection: Connection, question: Question, resume: str | None) -> I
         resume = None
         is_new = not walk.ids <= seen
         seen |= walk.ids
-        if walk.failed or not (walk.is_short or walk.moved):
+        is_short = walk.is_short and connection.hospital.pull.totals == "check"
+        if walk.failed or not (is_short or walk.moved):
             return
         if attempt and not is_new and walk.is_steady:
-            if walk.is_short:
+            if is_short:
                 yield _gap("short", "the server counts more records than it gives")
             return
     cause = ("cursor_lost", "the cursor") if is_lost else ("short", "records or counts")
@@ -198,8 +224,9 @@ def _follow(connection: Connection, page: Page, visited: set[str], walk: _Pass) 
 
 
 def _fetch(connection: Connection, question: Question, address: str, *, is_next: bool) -> Page:
+    attempts = FEW if connection.knows(question.type, "brittle") else ATTEMPTS
     try:
-        reply = connection.client.get(address)
+        reply = connection.client.get(address, prefer=_prefer(connection, question.type), attempts=attempts)
     except Fault as fault:
         if not is_next:
             raise
@@ -284,7 +311,8 @@ def _for_one(question: Question, patient: str) -> Question:
 
 
 def _gap_page(fault: Fault) -> Page:
-    return _gap(fault.code, str(fault))
+    gap = Gap(code=fault.code, message=str(fault), status=fault.status or 0, issues=fault.issues)
+    return Page(url="", entries=(), gaps=(gap,))
 
 
 def _gap(code: str, message: str) -> Page:

@@ -1,0 +1,203 @@
+"""Asks what cannot be asked at once in parts: by category, by patient, by time; and names the part that cannot be had.
+
+- Epic refuses Observation without a category (Q2): on issue code `required` each category is asked.
+- A server that fails on one record fails on every page that holds it (Q27), on long continuation tokens (Q15), or stops
+  at a cap (Q8): the question is halved, by patients, then by time, until the part that fails is small. That part is
+  quarantined by its span; everything else is had.
+
+Pages of parts have no next link to keep: it would continue one part only. A run that is stopped asks them again.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from fhir_adapter.core.windows import Damage, Gap, Page, Question
+from fhir_adapter.wire import instants, search
+from fhir_adapter.wire.connection import Connection
+from fhir_adapter.wire.plan import event_parameter, patient_parameter
+
+CATEGORIES = {
+    "Observation": ("social-history", "vital-signs", "imaging", "laboratory", "procedure", "survey", "exam", "therapy",
+                    "activity"),
+    "Condition": ("problem-list-item", "encounter-diagnosis"),
+}
+"""What is asked where a server wants a category and the hospital's file names none (hl7.org observation-category)."""
+
+LAST_UPDATED = "_lastUpdated"
+BEGINNING = datetime(1990, 1, 1, tzinfo=UTC)
+"""Where halving by time begins; the first part has no beginning, the last no end."""
+
+SMALLEST = {LAST_UPDATED: timedelta(seconds=1)}
+SMALLEST_BY_DATE = timedelta(days=1)
+MAX_PARTS = 500
+_POISON = "poison_slice"
+
+
+class _Parts:
+    """How many parts one question has been cut into."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+
+def answer(connection: Connection, question: Question, *, resume: str | None = None) -> Iterator[Page]:
+    """The answer to a question as `search.pages` gives it, in parts where it has to be.
+
+    Raises:
+        NotAllowed, HospitalUnavailable: as `search.pages`.
+    """
+    if connection.knows(question.type, "fan_out"):
+        yield from _by_category(connection, question)
+    else:
+        yield from _answer(connection, question, _Parts(), resume)
+
+
+def _answer(connection: Connection, question: Question, parts: _Parts, resume: str | None = None) -> Iterator[Page]:
+    trouble: Gap | None = None
+    for page in search.pages(connection, question, resume=resume):
+        found = next((gap for gap in page.gaps if _wants_parts(gap)), None)
+        if found is None:
+            yield page
+            continue
+        trouble = found
+        rest = tuple(gap for gap in page.gaps if gap is not found)
+        if page.entries or page.damages or rest:
+            yield msgspec.structs.replace(page, gaps=rest, next=None)
+    if trouble is None:
+        return
+    if search.wants_category(trouble.status, trouble.issues):
+        if _categories(connection, question.type) and not _asks_category(question):
+            connection.learn(question.type, "fan_out")
+            yield from _by_category(connection, question)
+        else:
+            yield Page(url="", entries=(), gaps=(trouble,))
+        return
+    yield from _in_parts(connection, question, trouble, parts)
+
+
+def _wants_parts(gap: Gap) -> bool:
+    """Whether asking for less may help: a lasting failure, a cap, a lost cursor, or a category that is wanted."""
+    if search.wants_category(gap.status, gap.issues) or gap.code in ("short", "cursor_lost"):
+        return True
+    if gap.status == 422 or (gap.status >= 400 and "too-costly" in gap.issues):
+        return True
+    return gap.code in ("failed", "refused") and gap.status >= 500 and gap.status not in (501, 503)
+
+
+def _by_category(connection: Connection, question: Question) -> Iterator[Page]:
+    """Each category's answer; what is refused is named (Epic knows fewer categories than HL7)."""
+    categories = _categories(connection, question.type)
+    refused = []
+    for category in categories:
+        parameters = (*question.parameters, ("category", category))
+        part = msgspec.structs.replace(question, parameters=parameters, reason=f"{question.reason}; by category")
+        for page in _answer(connection, part, _Parts()):
+            if any(gap.code == "refused" and gap.status in (400, 404, 422) for gap in page.gaps) and not page.entries:
+                refused.append(category)
+            else:
+                yield msgspec.structs.replace(page, next=None)
+    told = f"{len(categories) - len(set(refused))} of {len(categories)} categories answered"
+    connection.notes[question.type] = told
+    gaps: tuple[Gap, ...] = ()
+    if refused:
+        gaps = (Gap(code="refused", message=f"{told}; refused: {', '.join(dict.fromkeys(refused))}; list those that "
+                    f"this hospital knows under [types.{question.type}] categories", status=400),)
+    yield Page(url="", entries=(), gaps=gaps)
+
+
+def _categories(connection: Connection, kind: str) -> tuple[str, ...]:
+    settings = connection.hospital.types.get(kind)
+    return (settings.categories if settings is not None else ()) or CATEGORIES.get(kind, ())
+
+
+def _asks_category(question: Question) -> bool:
+    return any(name == "category" for name, _ in question.parameters)
+
+
+def _in_parts(connection: Connection, question: Question, trouble: Gap, parts: _Parts) -> Iterator[Page]:
+    if trouble.status >= 500:
+        connection.learn(question.type, "brittle")
+    halves = _halves(connection, question)
+    if not halves or parts.made >= MAX_PARTS:
+        yield _poison(question, trouble) if trouble.status >= 500 else Page(url="", entries=(), gaps=(trouble,))
+        return
+    parts.made += len(halves)
+    for half in halves:
+        for page in _answer(connection, half, parts):
+            if _ignores_span(half, page):
+                connection.learn(question.type, "no_span")
+            yield msgspec.structs.replace(page, next=None)
+
+
+def _halves(connection: Connection, question: Question) -> list[Question]:
+    """Two smaller questions that together ask the same; none if it cannot be cut further."""
+    if len(question.patients) > 1:
+        middle = len(question.patients) // 2
+        return [_for(question, question.patients[:middle]), _for(question, question.patients[middle:])]
+    name = _span_parameter(connection, question.type)
+    if name is None or connection.knows(question.type, "no_span"):
+        return []
+    bounds = dict(_bounds(question, name))
+    low = instants.read(bounds.get("ge", "")) or BEGINNING
+    high = instants.read(bounds.get("lt", "")) or connection.client.means.clock()
+    if high - low <= SMALLEST.get(name, SMALLEST_BY_DATE):
+        return []
+    middle_at = instants.written(low + (high - low) / 2)
+    first = [("ge", bounds["ge"])] if "ge" in bounds else []
+    last = [("lt", bounds["lt"])] if "lt" in bounds else []
+    halves = [_between(question, name, [*first, ("lt", middle_at)]),
+              _between(question, name, [("ge", middle_at), *last])]
+    if name != LAST_UPDATED and not bounds:
+        undated = (*question.parameters, (f"{name}:missing", "true"))
+        halves.append(msgspec.structs.replace(question, parameters=undated))
+    return halves
+
+
+def _span_parameter(connection: Connection, kind: str) -> str | None:
+    """By which time a type can be cut: the server's own, else the event's; only where the server lists it."""
+    listed = connection.capability.of(kind).parameters
+    if LAST_UPDATED in listed and not connection.knows(kind, "no_since"):
+        return LAST_UPDATED
+    name = event_parameter(connection.hospital.fhir_version, kind)
+    return name if name in listed else None
+
+
+def _bounds(question: Question, name: str) -> list[tuple[str, str]]:
+    return [(value[:2], value[2:]) for key, value in question.parameters if key == name]
+
+
+def _between(question: Question, name: str, bounds: list[tuple[str, str]]) -> Question:
+    rest = [(key, value) for key, value in question.parameters if key != name]
+    span = [(name, f"{prefix}{value}") for prefix, value in bounds]
+    return msgspec.structs.replace(question, parameters=(*rest, *span))
+
+
+def _for(question: Question, patients: tuple[str, ...]) -> Question:
+    name = patient_parameter(question.type)
+    parameters = tuple((key, ",".join(patients) if key == name else value) for key, value in question.parameters)
+    return msgspec.structs.replace(question, patients=patients, parameters=parameters)
+
+
+def _ignores_span(half: Question, page: Page) -> bool:
+    """Whether the self link shows that the server dropped the span: then halving leads nowhere."""
+    query = urlsplit(page.self_link).query if page.self_link else ""
+    keys = {key for key, _ in parse_qsl(query)}
+    person = patient_parameter(half.type)
+    asked = {key for key, value in half.parameters if value[:2] in ("ge", "lt") and key != person}
+    return bool(keys) and person in keys and not asked <= keys
+
+
+def _poison(question: Question, trouble: Gap) -> Page:
+    """The part that cannot be had: quarantined by its span, without naming anybody."""
+    span = ", ".join(f"{key} {value}" for key, value in question.parameters
+                     if value[:2] in ("ge", "lt") and key != patient_parameter(question.type)) or "any time"
+    words = f"{question.type} of {len(question.patients) or 'all'} patient(s), {span}"
+    digest = hashlib.sha256(repr((question.type, question.parameters)).encode()).hexdigest()
+    damage = Damage(code=_POISON, message=f"the server fails on {words}: {trouble.message}", position=-1, length=0,
+                    sha256=digest)
+    gap = Gap(code="poison", message=f"the server fails on {words} ({trouble.message})", status=trouble.status)
+    return Page(url="", entries=(), damages=(damage,), gaps=(gap,))
