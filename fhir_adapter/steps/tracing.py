@@ -48,23 +48,28 @@ def trace(work: Workspace, endpoint: str, subject: str) -> list[str]:
                          "is there.")
     work.vault.note(Signature(by=system_user(), system_user=system_user(), at=work.clock()), "trace",
                     f"{endpoint.upper()} of {subject}")
+    rows: list[Any] = list(frame.itertuples())
+    tables = sorted({name.partition(":")[0] for row in rows for name in json.loads(row.facts)})
+    facts: dict[str, Any] = {}
+    for name, stated in work.trial.frames(tables, [subject]).items():
+        facts |= {f"{name}:{one.fact_key}": one for one in stated.itertuples()}
+    missing = list(_incomplete(work, subject))
     lines = [f"{endpoint.upper()} of {subject}"]
-    rows: Iterable[Any] = frame.itertuples()
     for row in rows:
-        lines += _value(work, row, subject)
+        lines += _value(row, missing)
+        for name in json.loads(row.facts):
+            lines += _fact(work, name.partition(":")[0], facts.get(name))
     return lines
 
 
-def _value(work: Workspace, row: Any, subject: str) -> Iterator[str]:
+def _value(row: Any, missing: Iterable[str]) -> Iterator[str]:
     shown = [f"{name} {getattr(row, name)}" for name in _SHOWN if _present(getattr(row, name, None))]
     yield ""
     yield ", ".join(shown)
     yield f"  why: {row.why}"
     if row.provisional:
         yield f"  provisional: open conflicts of kind {', '.join(json.loads(row.held_kinds)) or 'unknown'}"
-    yield from _incomplete(work, subject)
-    for name in json.loads(row.facts):
-        yield from _fact(work, name)
+    yield from missing
 
 
 def _incomplete(work: Workspace, subject: str) -> Iterator[str]:
@@ -76,13 +81,9 @@ def _incomplete(work: Workspace, subject: str) -> Iterator[str]:
         yield f"  incomplete: {row.type} of {row.hospital} since {row.open_since}"
 
 
-def _fact(work: Workspace, name: str) -> Iterator[str]:
-    table, _, key = name.partition(":")
-    frame = work.trial.frames((table,))[table]
-    found: list[Any] = list(frame[frame.fact_key == key].itertuples())
-    if not found:
+def _fact(work: Workspace, table: str, row: Any) -> Iterator[str]:
+    if row is None:
         return
-    row = found[0]
     values = ", ".join(f"{column} {_plain(value)}" for column, value in row._asdict().items()
                        if column not in _HIDDEN and column != "Index" and _present(value)
                        and not column.endswith(("_precision", "_written")))
