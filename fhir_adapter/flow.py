@@ -5,8 +5,9 @@ One function for each verb of the command line; how a step goes across rooms sta
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -23,9 +24,11 @@ from fhir_adapter.core.errors import (
     UsageError,
     worst,
 )
-from fhir_adapter.core.runs import HospitalOutcome, Progress, RunOutcome, silent
-from fhir_adapter.core.study import Hospital
-from fhir_adapter.steps import deciding, rebuilding, rehearsing, reporting, summing_up, tracing
+from fhir_adapter.core.runs import HospitalOutcome, NotDue, Progress, RunOutcome, silent
+from fhir_adapter.core.study import Hospital, LogLevel
+from fhir_adapter.jobs import log as logs
+from fhir_adapter.jobs import schedule as loop
+from fhir_adapter.steps import deciding, rebuilding, rehearsing, reporting, scheduling, summing_up, tracing, watching
 from fhir_adapter.steps.deciding import Choice
 from fhir_adapter.steps.leases import trial_lease
 from fhir_adapter.steps.mapping import Mapper, map_hospital
@@ -33,15 +36,18 @@ from fhir_adapter.steps.projecting import project
 from fhir_adapter.steps.pulling import pull_hospital
 from fhir_adapter.steps.settling import conclude as conclude_subjects
 from fhir_adapter.steps.summing_up import ConflictShown, ConflictView, Demonstration, ProblemView, Status, SubjectView
-from fhir_adapter.steps.workspace import Workspace, opened
+from fhir_adapter.steps.workspace import Means, Workspace, opened
 
 __all__ = ["Choice", "Workspace"]
 
 
 @contextmanager
-def open_workspace(folder: Path) -> Iterator[Workspace]:
-    """A study folder, loaded and with its databases open."""
-    with opened(rehearsing.study_at(folder), folder.resolve()) as work:
+def open_workspace(folder: Path, level: LogLevel | None = None) -> Iterator[Workspace]:
+    """A study folder, loaded and with its databases open; `level` of the log instead of the settings'."""
+    found = rehearsing.study_at(folder)
+    settings, here = found.settings.log, folder.resolve()
+    place = here / settings.file if settings.file is not None else None
+    with logs.opened(level or settings.level, place) as log, opened(found, here, means=Means(log=log)) as work:
         yield work
 
 
@@ -58,6 +64,41 @@ def sync(work: Workspace, hospitals: Sequence[str], told: Progress = silent) -> 
         if not {DATABASE, LEASE_HELD} & {one.code for one in understood} and ours:
             conclude(work, told)
         return _finished(work, run, outcome)
+
+
+def sync_due(work: Workspace, hospitals: Sequence[str], told: Progress = silent) -> RunOutcome:
+    """A sync of those hospitals that are due, and which were not; where none is, nothing is asked and no run made."""
+    found = scheduling.due_hospitals(work, _chosen(work, hospitals))
+    skipped = tuple(NotDue(hospital=one.hospital, until=one.at, why=one.why) for one in found if not one.now)
+    for one in skipped:
+        work.log.debug("hospital_skipped", hospital=one.hospital, until=one.until.isoformat(), why=one.why)
+    named = [one.hospital for one in found if one.now]
+    if not named:
+        return RunOutcome(skipped=skipped, notes=tuple(watching.measure_idle(work)))
+    return msgspec.structs.replace(sync(work, named, told), skipped=skipped)
+
+
+def schedule(folder: Path, ended: Callable[[RunOutcome], None], level: LogLevel | None = None) -> None:
+    """Sync what is due, now and each minute, on this machine, until the program is stopped.
+
+    The study is read anew each time. A tick that fails says so and does not end the loop; `ended` hears of each run.
+    """
+    rehearsing.study_at(folder)  # what is wrong with it now is said now
+
+    def tick() -> None:
+        try:
+            with open_workspace(folder, level) as work:
+                outcome = sync_due(work, [])
+        except AdapterError as error:
+            outcome = RunOutcome(failed=error.exit_code, notes=(str(error),))
+        except Exception as error:
+            said = logs.told(error)
+            words = f"Unexpected: {said['error']} at {said.get('place', '?')}."
+            outcome = RunOutcome(failed=UNEXPECTED, notes=(words,))
+        if outcome.hospitals or outcome.notes:
+            ended(outcome)
+
+    loop.run(tick)
 
 
 def pull(work: Workspace, hospitals: Sequence[str], told: Progress = silent) -> RunOutcome:
@@ -217,6 +258,9 @@ def wait_until_stopped() -> None:
 
 # --- how runs begin and end ----------------------------------------------------------------------------------------
 
+_WATCHED = ("sync", "pull", "map")
+"""Commands after which metrics are written and people are told; decisions and the like are not jobs."""
+
 
 def _chosen(work: Workspace, names: Sequence[str]) -> list[Hospital]:
     """The hospitals named, or all; sheets last, since they name other hospitals' records."""
@@ -229,22 +273,32 @@ def _chosen(work: Workspace, names: Sequence[str]) -> list[Hospital]:
 @contextmanager
 def _running(work: Workspace, command: str, hospitals: Sequence[str]) -> Iterator[int]:
     """A run from its beginning; one that fails or is stopped before its end says so, unless it is killed."""
-    run = work.vault.start_run(command, sorted(hospitals), work.study.digest, __version__, work.clock())
+    started = work.clock()
+    run = work.vault.start_run(command, sorted(hospitals), work.study.digest, __version__, started)
+    work.log.info("run_started", run=run, command=command, program=__version__,
+                  hospitals=len(hospitals) or len(work.study.hospitals))
     try:
         yield run
     except BaseException as error:
+        code = getattr(error, "exit_code", UNEXPECTED)
+        work.log.error("run_failed", error, run=run, command=command, code=code)
         with suppress(DatabaseError):
-            work.vault.finish_run(run, {}, getattr(error, "exit_code", UNEXPECTED), work.clock())
+            work.vault.finish_run(run, {}, code, work.clock())
+        if isinstance(error, Exception) and command in _WATCHED:
+            watching.after_failure(work, code, _since(work, started))
         raise
 
 
 def _pulled(work: Workspace, hospitals: Sequence[str], run: int, told: Progress) -> list[HospitalOutcome]:
     outcomes = []
     for hospital in _chosen(work, hospitals):
+        started = work.clock()
+        work.log.info("hospital_started", run=run, hospital=hospital.id)
         try:
-            outcomes.append(pull_hospital(work, hospital, run, told))
+            outcome = pull_hospital(work, hospital, run, told)
         except AdapterError as error:
-            outcomes.append(HospitalOutcome(hospital=hospital.id, code=error.exit_code, messages=(str(error),)))
+            outcome = HospitalOutcome(hospital=hospital.id, code=error.exit_code, messages=(str(error),))
+        outcomes.append(msgspec.structs.replace(outcome, asked=outcome.code, seconds=_since(work, started)))
     return outcomes
 
 
@@ -255,12 +309,13 @@ def _mapped(work: Workspace, hospitals: Sequence[str], run: int, told: Progress)
         with trial_lease(work) as lease:
             mapper = Mapper(work)
             for hospital in _chosen(work, hospitals):
+                started = work.clock()
                 counts = map_hospital(work, mapper, hospital, lease, run, told)
                 waiting = summing_up.unacknowledged(work, hospital.id)
                 said = f"{waiting} refused records wait; see `fhir-adapter problems list`."
                 outcomes.append(HospitalOutcome(
                     hospital=hospital.id, code=INCOMPLETE if waiting else 0, counts=counts,
-                    messages=(said,) if waiting else (),
+                    messages=(said,) if waiting else (), seconds=_since(work, started),
                 ))
     except LeaseHeld as error:
         named = [hospital.id for hospital in _chosen(work, hospitals)]
@@ -275,17 +330,27 @@ def _joined(work: Workspace, asked: Iterable[HospitalOutcome], understood: Itera
         other = second.get(first.hospital, HospitalOutcome(hospital=first.hospital))
         joined.append(HospitalOutcome(
             hospital=first.hospital, code=worst([first.code, other.code]), counts=first.counts + other.counts,
-            messages=first.messages + other.messages,
+            messages=first.messages + other.messages, asked=first.asked, seconds=first.seconds + other.seconds,
         ))
     return RunOutcome(hospitals=tuple(joined))
 
 
 def _finished(work: Workspace, run: int, outcome: RunOutcome) -> RunOutcome:
-    counts = {one.hospital: msgspec.to_builtins(one.counts) for one in outcome.hospitals}
+    counts = {one.hospital: scheduling.recorded(one) for one in outcome.hospitals}
     work.vault.finish_run(run, counts, outcome.code, work.clock())
+    for one in outcome.hospitals:
+        work.log.info("hospital_ended", run=run, hospital=one.hospital, code=one.code, seconds=round(one.seconds, 3),
+                      counts=msgspec.to_builtins(one.counts), messages=one.messages)
     with suppress(LeaseHeld), trial_lease(work) as lease:  # whoever has it projects this run with its own
         project(work, lease)
-    return outcome
+    seconds = sum(one.seconds for one in outcome.hospitals)
+    notes = watching.after_run(work, outcome, seconds)
+    work.log.info("run_ended", run=run, code=outcome.code, seconds=round(seconds, 3))
+    return msgspec.structs.replace(outcome, notes=outcome.notes + tuple(notes))
+
+
+def _since(work: Workspace, started: datetime) -> float:
+    return max(0.0, (work.clock() - started).total_seconds())
 
 
 def _applied(work: Workspace) -> int:

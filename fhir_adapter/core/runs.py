@@ -64,16 +64,20 @@ class NotDue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended; `code` is the worst of its hospitals'. `notes` concern no hospital and change no exit code."""
+    """How a run ended; `code` is the worst of its hospitals', or why it could not even begin (`failed`).
+
+    `notes` concern no hospital and change no exit code; `skipped` were not due.
+    """
 
     hospitals: tuple[HospitalOutcome, ...] = ()
     skipped: tuple[NotDue, ...] = ()
     notes: tuple[str, ...] = ()
+    failed: int = WHOLE
 
     @property
     def code(self) -> int:
         """The exit code of the run."""
-        return worst([one.code for one in self.hospitals])
+        return worst([self.failed, *(one.code for one in self.hospitals)])
 
 
 class CompletenessRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,6 +40,12 @@ class Intake:
         self.count(self.work.vault.keep_page(self.lease, self.hospital.id, progress, self.work.clock()))
         for gap in page.gaps:
             self.gap(window.question.type if window else "records", gap)
+        if window is not None and state is WindowState.WHOLE:
+            self.work.log.debug("window_whole", run=self.run, hospital=self.hospital.id, window=window.id,
+                                type=window.question.type)
+        elif window is not None and page.gaps:
+            self.work.log.warning("window_open", run=self.run, hospital=self.hospital.id, window=window.id,
+                                  type=window.question.type, gap=page.gaps[0].code)
         if any(outcome.code == UNEXPECTED_TYPE for outcome in page.outcomes):
             self.say(f"{window.question.type if window else 'records'}: records of another type came too "
                      f"({UNEXPECTED_TYPE}); those of members were kept.")
@@ -56,6 +62,7 @@ class Intake:
         """Something is missing: the run will say so."""
         self.code = worst([self.code, INCOMPLETE])
         self.gaps += 1
+        self.work.log.warning("page_refused", run=self.run, hospital=self.hospital.id, type=what, gap=gap.code)
         self.say(f"{what}: {gap.message} ({gap.code})")
 
     def say(self, message: str) -> None:
@@ -69,7 +76,10 @@ class Intake:
 
     def windows(self, questions: Iterable[Question]) -> list[StoredWindow]:
         """One open window a question; a question left open by an earlier run goes on where it stood."""
-        return self.work.vault.open_windows(self.lease, self.hospital.id, tuple(questions), self.run, self.work.clock())
+        found = self.work.vault.open_windows(self.lease, self.hospital.id, tuple(questions), self.run,
+                                             self.work.clock())
+        self.work.log.info("windows_opened", run=self.run, hospital=self.hospital.id, windows=len(found))
+        return found
 
 
 def patient_of(entry: Entry, members: "set[str] | frozenset[str]") -> str | None:

@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fhir_adapter.core.errors import LeaseHeld
@@ -19,6 +19,9 @@ PATIENCE = 60.0
 """Seconds for which a run waits for the trial database, while another one maps or settles."""
 
 LOOK_AGAIN = 0.5
+
+_EVER = datetime.min.replace(tzinfo=UTC)
+"""As of then every lease that was not given back is held: also one that has expired since."""
 
 
 def holder() -> str:
@@ -59,7 +62,17 @@ def _started(process: int) -> str:
 
 def take(work: Workspace, name: str) -> Lease:
     """A lease for this process. Raises LeaseHeld when another run has it."""
-    return work.vault.lease(name, holder(), work.clock(), LEASE_TIME, gone)
+    before = work.vault.lease_holders(_EVER) if work.log.level != "off" else {}
+    try:
+        lease = work.vault.lease(name, holder(), work.clock(), LEASE_TIME, gone)
+    except LeaseHeld:
+        work.log.debug("lease_held", lease=name)
+        raise
+    if name in before:
+        work.log.warning("lease_taken_over", lease=name, number=lease.number)
+    else:
+        work.log.debug("lease_taken", lease=name, number=lease.number)
+    return lease
 
 
 def renewed(work: Workspace, lease: Lease) -> Lease:

@@ -19,6 +19,7 @@ from fhir_adapter import domains, endpoints
 from fhir_adapter.core.errors import UsageError
 from fhir_adapter.core.study import Study
 from fhir_adapter.core.tables import FACT_COLUMNS, columns_of, table_of
+from fhir_adapter.jobs.log import SILENT, Log
 from fhir_adapter.store.records import Signature
 from fhir_adapter.store.trial import Trial, TrialTables, open_trial
 from fhir_adapter.store.vault import Vault, open_vault
@@ -26,11 +27,12 @@ from fhir_adapter.wire.secret import resolve
 
 
 class Means(msgspec.Struct, frozen=True, kw_only=True):
-    """What every step is handed: the clock, chance (unguessable outside tests), and how to wait."""
+    """What every step is handed: the clock, chance (unguessable outside tests), how to wait, and the log."""
 
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     random: Random = msgspec.field(default_factory=SystemRandom)
     sleep: Callable[[float], None] = time.sleep
+    log: Log = SILENT
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +46,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     random: Random
     sleep: Callable[[float], None]
     transport: Any = None
+    log: Log = SILENT
 
     def signed(self, by: str) -> Signature:
         """The signature of a person of the study.
@@ -99,7 +102,7 @@ def opened(study: Study, folder: Path, *, secret: bytes | None = None, mark: str
         raise
     try:
         yield Workspace(study=study, folder=folder, vault=vault, trial=trial, clock=means.clock,
-                        random=means.random, sleep=means.sleep)
+                        random=means.random, sleep=means.sleep, log=means.log)
     finally:
         trial.close()
         vault.close()
