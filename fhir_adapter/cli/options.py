@@ -4,28 +4,49 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from fhir_adapter.core.study import LogLevel
     from fhir_adapter.flow import Workspace
 
 StudyOption = Annotated[Path, typer.Option("--study", help="The study folder (mappings/ and sync/).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 ByOption = Annotated[str, typer.Option("--by", help="Who decides: a name in [people] of settings.toml.")]
 HospitalsArgument = Annotated[list[str] | None, typer.Argument(help="Hospitals of the study; none means all.")]
+class Level(StrEnum):
+    """What `--log-level` takes."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    OFF = "off"
+
+
+LevelOption = Annotated[
+    Level | None,
+    typer.Option("--log-level", help="How much is logged, as JSON lines to stderr, or to the file that settings.toml names."),
+]
 HERE = Path()
 
 
 @contextmanager
-def workspace(study: Path) -> Iterator["Workspace"]:
-    """The opened study; its databases are closed at the end."""
+def workspace(study: Path, level: Level | None = None) -> Iterator["Workspace"]:
+    """The opened study; its databases are closed at the end. `level` of the log instead of the settings'."""
     from fhir_adapter import flow
 
-    with flow.open_workspace(study) as opened:
+    with flow.open_workspace(study, level_of(level)) as opened:
         yield opened
+
+
+def level_of(chosen: Level | None) -> "LogLevel | None":
+    """The same as the settings have it."""
+    return None if chosen is None else chosen.value
 
 
 def say(text: str = "") -> None:

@@ -9,8 +9,10 @@ from fhir_adapter.cli.options import (
     HERE,
     HospitalsArgument,
     JsonOption,
+    LevelOption,
     StudyOption,
     as_json,
+    level_of,
     progress,
     say,
     table,
@@ -22,16 +24,30 @@ from fhir_adapter.cli.options import (
 def add_to(app: typer.Typer) -> None:
     """Put the commands of this group on the application."""
     for name, command in (("sync", sync), ("pull", pull), ("map", map_records), ("settle", settle),
-                          ("derive", derive), ("status", status)):
+                          ("derive", derive), ("status", status), ("schedule", schedule)):
         app.command(name, rich_help_panel="Ask and derive")(command)
 
 
-def sync(hospitals: HospitalsArgument = None, study: StudyOption = HERE, json: JsonOption = False) -> None:
+def sync(
+    hospitals: HospitalsArgument = None,
+    due: Annotated[bool, typer.Option("--due", help="Only hospitals whose `every` says so, outside quiet hours.")]
+    = False,
+    log_level: LevelOption = None,
+    study: StudyOption = HERE,
+    json: JsonOption = False,
+) -> None:
     """Pull, map, settle and derive: the scheduled job. Exit code 3: finished, but something is missing."""
     from fhir_adapter import flow
 
-    with workspace(study) as work, progress() as told:
-        _end(flow.sync(work, hospitals or [], told), json)
+    with workspace(study, log_level) as work, progress() as told:
+        _end((flow.sync_due if due else flow.sync)(work, hospitals or [], told), json)
+
+
+def schedule(study: StudyOption = HERE, log_level: LevelOption = None, json: JsonOption = False) -> None:
+    """Sync what is due, now and each minute, until stopped: for one machine without cron, systemd or Kubernetes."""
+    from fhir_adapter import flow
+
+    flow.schedule(study, lambda outcome: _show(outcome, json), level_of(log_level))
 
 
 def pull(
@@ -39,13 +55,14 @@ def pull(
     files: Annotated[Path | None, typer.Option(help="Read a folder of FHIR files instead of a hospital.")] = None,
     fhir_version: Annotated[str, typer.Option(help="FHIR version of the files: STU3, R4, R4B or R5.")] = "R4",
     as_name: Annotated[str, typer.Option("--as", help="Hospital name to keep the files under.")] = "files",
+    log_level: LevelOption = None,
     study: StudyOption = HERE,
     json: JsonOption = False,
 ) -> None:
     """Ask hospitals, or read a folder of FHIR files, into the vault; nothing is interpreted yet."""
     from fhir_adapter import flow
 
-    with workspace(study) as work, progress() as told:
+    with workspace(study, log_level) as work, progress() as told:
         if files is not None:
             _end(flow.pull_files(work, files, fhir_version, as_name, told), json)
         else:
@@ -101,17 +118,26 @@ def _concluded(subjects: int, json: bool) -> None:
 
 def _end(outcome: Any, json: bool) -> None:
     """Print how a run ended and leave with its exit code."""
-    if json:
-        as_json({"code": outcome.code, "hospitals": outcome.hospitals})
-    else:
-        for one in outcome.hospitals:
-            counts = one.counts
-            say(
-                f"{one.hospital}: fetched {counts.fetched} = outside cohort {counts.outside} + unchanged "
-                f"{counts.unchanged} + repeated {counts.repeated} + unreadable {counts.unreadable} + new {counts.new}; "
-                f"mapped {counts.mapped}, waiting {counts.waiting}, ignored {counts.ignored}, "
-                f"quarantined {counts.quarantined}; exit {one.code}"
-            )
-            for message in one.messages:
-                say(f"  {message}")
+    _show(outcome, json)
     raise typer.Exit(outcome.code)
+
+
+def _show(outcome: Any, json: bool) -> None:
+    if json:
+        as_json({"code": outcome.code, "hospitals": outcome.hospitals, "skipped": outcome.skipped,
+                 "notes": outcome.notes})
+        return
+    for one in outcome.hospitals:
+        counts = one.counts
+        say(
+            f"{one.hospital}: fetched {counts.fetched} = outside cohort {counts.outside} + unchanged "
+            f"{counts.unchanged} + repeated {counts.repeated} + unreadable {counts.unreadable} + new {counts.new}; "
+            f"mapped {counts.mapped}, waiting {counts.waiting}, ignored {counts.ignored}, "
+            f"quarantined {counts.quarantined}; exit {one.code}"
+        )
+        for message in one.messages:
+            say(f"  {message}")
+    for one in outcome.skipped:
+        say(f"{one.hospital}: not due until {one.until.astimezone().isoformat(' ', 'minutes')} ({one.why})")
+    for note in outcome.notes:
+        say(note)
