@@ -72,7 +72,7 @@ def text(state: State) -> bytes:
     sheet.gauge("run_exit_code", "Exit code of the last run (DESIGN 6: 0 whole, 3 incomplete, 5 refused, ...)", (),
                 [((), state.exit_code)])
     sheet.gauge("run_duration_seconds", "How long the last run took", (), [((), state.seconds)])
-    sheet.gauge("run_end_timestamp_seconds", "When the last run ended and this file was written", (),
+    sheet.gauge("written_timestamp_seconds", "When this file was written: after a run, or when nothing was due", (),
                 [((), state.now.timestamp())])
     sheet.gauge("log_dropped_keys", "Keys and values of the last run's log that were not on the allow-list", (),
                 [((), state.dropped)])
