@@ -343,7 +343,7 @@ def _finished(work: Workspace, run: int, outcome: RunOutcome) -> RunOutcome:
                       counts=msgspec.to_builtins(one.counts), messages=one.messages)
     with suppress(LeaseHeld), trial_lease(work) as lease:  # whoever has it projects this run with its own
         project(work, lease)
-    seconds = sum(one.seconds for one in outcome.hospitals)
+    seconds = scheduling.took(work, run)
     notes = watching.after_run(work, outcome, seconds)
     work.log.info("run_ended", run=run, code=outcome.code, seconds=round(seconds, 3))
     return msgspec.structs.replace(outcome, notes=outcome.notes + tuple(notes))

@@ -93,8 +93,7 @@ class Log:
             self._logger = structlog.wrap_logger(
                 structlog.WriteLogger(stream if stream is not None else sys.stderr),
                 processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True),
-                            self._allowed, structlog.processors.JSONRenderer(sort_keys=True, ensure_ascii=True),
-                            _line],
+                            self._allowed, structlog.processors.JSONRenderer(sort_keys=True, ensure_ascii=True)],
                 wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
             )
 
@@ -127,11 +126,6 @@ class Log:
             kept["dropped"] = len(event) - len(kept)
             self.dropped += len(event) - len(kept)
         return kept
-
-
-def _line(_logger: Any, _method: str, line: Any) -> str:
-    """One write for each line, so that the lines of several processes do not mix."""
-    return f"{line}\n"
 
 
 SILENT = Log()

@@ -52,6 +52,15 @@ def ended_runs(work: Workspace, last: int = LOOKED_BACK) -> Iterator[Ended]:
             )
 
 
+def took(work: Workspace, run: int) -> float:
+    """Seconds from a run's beginning to its end; 0 for one that has none."""
+    for one in work.vault.runs(50):
+        if one.id == run and one.ended_at is not None:
+            span = datetime.fromisoformat(one.ended_at) - datetime.fromisoformat(one.started_at)
+            return max(0.0, span.total_seconds())
+    return 0.0
+
+
 def due_hospitals(work: Workspace, hospitals: Sequence[Hospital]) -> list[Due]:
     """What a scheduled job does about each of these hospitals now."""
     asked = [Asked(hospital=one.hospital, started=one.started, ended=one.ended, whole=one.asked == WHOLE)

@@ -10,7 +10,7 @@ from fhir_adapter.core.windows import WindowState
 from fhir_adapter.jobs import metrics, notify
 from fhir_adapter.steps import summing_up
 from fhir_adapter.steps.projecting import completeness
-from fhir_adapter.steps.scheduling import Ended, due_hospitals, ended_runs, paused_until
+from fhir_adapter.steps.scheduling import Ended, due_hospitals, ended_runs, paused_until, took
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.wire.secret import resolve
 
@@ -25,10 +25,7 @@ def measure_idle(work: Workspace) -> list[str]:
     if work.study.settings.metrics.file is None:
         return []
     run = next((one for one in work.vault.runs(50) if one.command in ("sync", "pull") and one.ended_at), None)
-    if run is None or run.ended_at is None:
-        return []
-    taken = datetime.fromisoformat(run.ended_at) - datetime.fromisoformat(run.started_at)
-    return measure(work, run.exit_code or 0, taken.total_seconds())
+    return measure(work, run.exit_code or 0, took(work, run.id)) if run is not None else []
 
 
 def after_failure(work: Workspace, code: int, seconds: float) -> None:
