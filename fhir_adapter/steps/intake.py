@@ -13,6 +13,8 @@ from fhir_adapter.store.records import Kept, Lease, PageCounts, PageProgress, St
 from fhir_adapter.wire import instants
 from fhir_adapter.wire.search import UNEXPECTED_TYPE
 
+LONGEST_SLEEP = 60.0
+
 
 class Intake:
     """One hospital's part of a pull: what it may write (lease), for which run, and what it has counted so far."""
@@ -69,6 +71,13 @@ class Intake:
         """Something that a person should know; said once."""
         if message not in self.messages:
             self.messages.append(message)
+
+    def wait(self, seconds: float) -> None:
+        """Sleeps, however long, without losing the lease."""
+        while seconds > 0:
+            self.renew()
+            self.work.sleep(min(seconds, LONGEST_SLEEP))
+            seconds -= LONGEST_SLEEP
 
     def renew(self) -> None:
         """Moves the lease's end when half of its time is over."""

@@ -7,7 +7,8 @@ from typing import Any
 from fhir_adapter.core.runs import CompletenessRow
 from fhir_adapter.core.study import Hospital
 from fhir_adapter.core.windows import Coverage
-from fhir_adapter.steps.pulling import EVERYTHING, HISTORY
+from fhir_adapter.steps.pulling import EVERYTHING
+from fhir_adapter.steps.vanishing import HISTORY
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.records import Lease
 

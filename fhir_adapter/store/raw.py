@@ -36,7 +36,7 @@ class _State:
     def __init__(self, row: Any) -> None:
         self.hospital, self.type, self.fhir_id, self.patient = row[1:5]
         self.ordinal, self.ordinals, self.kind = row[5:8]
-        self.seen = Seen(row[8], row[9], row[7] != Kind.CONTENT, row[10], row[11])
+        self.seen = Seen(row[8], row[9], row[7] == Kind.DELETED, row[10], row[11])
         self.body: bytes | None = None
 
     def row(self, key: str) -> tuple[Any, ...]:
@@ -69,6 +69,8 @@ class _Intake:
             self._version(key, kept, new, is_head=True)
         else:
             verdict = succession.compare(new, state.seen, same_content=self._same_content(key, new, kept, state))
+            if verdict == succession.UNCHANGED and state.kind == Kind.NOT_VISIBLE:
+                verdict = succession.NEWER  # it is seen again, and that is kept
             unsure = verdict == succession.UNORDERED and new.version_id and state.kind != Kind.NOT_VISIBLE
             if verdict == succession.UNCHANGED and mark not in self.seen and mark not in self.fresh:
                 self.unchanged += 1
@@ -125,8 +127,8 @@ class _Intake:
 
 
 def _mark(key: str, new: Seen) -> int:
-    text = f"{key}|{new.version_id}|{new.last_updated}|{new.sha256}|{new.deleted}"
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+    """What tells in this process that an entry was met before; kept nowhere."""
+    return hash((key, new))
 
 
 class Raw(OpenVault):
@@ -165,7 +167,10 @@ class Raw(OpenVault):
         )
 
     def keep_absence(self, lease: Lease, hospital: str, keys: Collection[str], run: int, now: datetime) -> int:
-        """Records that the hospital no longer shows although nobody said they were deleted: a version of that kind."""
+        """Records that the hospital no longer shows although nobody said they were deleted: a version of that kind.
+
+        The head stays what it was, and so do its facts (Q30); the record is seen again with its next version.
+        """
         with self.database.writing() as transaction:
             require_lease(transaction, lease, now)
             states = _states(transaction, set(keys))
@@ -175,11 +180,10 @@ class Raw(OpenVault):
                 if state.kind != Kind.CONTENT:
                     continue
                 state.ordinals += 1
-                state.ordinal, state.kind = state.ordinals, Kind.NOT_VISIBLE.value
-                state.seen = Seen("", "", True, "")
+                state.kind = Kind.NOT_VISIBLE.value
                 intake.changed.add(key)
                 intake.versions.append((key, state.ordinals, hospital, 0, state.kind, "", "", "", b"",
-                                        "identity", "", "", 0, 1))
+                                        "identity", "", "", 0, 0))
             _write(transaction, intake, run, stamp(now))
         return len(intake.versions)
 
@@ -192,8 +196,8 @@ class Raw(OpenVault):
                     for row in _resources(transaction, by_key)}
 
     def ids(self, hospital: str, resource_type: str, patient: str | None = None) -> list[str]:
-        """The hospital's ids of all records of a type that are there, or of one patient's, in order."""
-        sql = "SELECT fhir_id FROM resource WHERE hospital = ? AND type = ? AND kind = 'content'"
+        """The hospital's ids of all records of a type that are not deleted, or of one patient's, in order."""
+        sql = "SELECT fhir_id FROM resource WHERE hospital = ? AND type = ? AND kind <> 'deleted'"
         values: tuple[str, ...] = (hospital, resource_type)
         if patient is not None:
             sql, values = sql + " AND patient = ?", (*values, patient)
@@ -234,7 +238,7 @@ class Raw(OpenVault):
         """The newest versions of all records of a type that are there, by key: for looking records up by content."""
         with self.database.reading() as transaction:
             rows = transaction.rows(
-                _READ + "WHERE r.hospital = ? AND r.type = ? AND r.kind = 'content' AND v.ordinal = r.ordinal",
+                _READ + "WHERE r.hospital = ? AND r.type = ? AND r.kind <> 'deleted' AND v.ordinal = r.ordinal",
                 (hospital, resource_type),
             )
         return sorted((_version(row) for row in rows), key=lambda version: version.key)

@@ -48,6 +48,12 @@ def clinical_types(hospital: Hospital) -> tuple[str, ...]:
     return tuple(name for name in named if _settings(hospital, name).unavailable is None)
 
 
+def exported_types(hospital: Hospital) -> tuple[str, ...]:
+    """The clinical types that a hospital of mode `bulk` is asked to export; the others are asked by search."""
+    chosen = hospital.pull.bulk.types
+    return tuple(name for name in clinical_types(hospital) if not chosen or name in chosen)
+
+
 def study(hospital: Hospital) -> Question | None:
     """The question for the ResearchStudy that the cohort names as `system|value`; None where its id is known."""
     written = hospital.cohort.research_study
