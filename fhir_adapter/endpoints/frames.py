@@ -15,6 +15,7 @@ from fhir_adapter.core.study import Protocol
 _COMMON = ("fact_key", "subject", "hospital", "resource", "element", "position", "standing", "held_kind")
 _READER = ("visit", "evaluator", "performer")
 _PERIOD = ("start_date", "end_date")
+_RESULT = ("test", "date", "time", "status", "comparator", "value", "unit", "value_text", "unit_text")
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "adverse_event": ("term", "term_text", "soc", "ctcae", "grade", "onset", "end_date", "serious", "outcome"),
@@ -24,9 +25,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "anticancer_therapy": ("kind", "therapy", "stated_role", "record", "status", *_PERIOD),
     "demographic": ("sex", "birth_year"),
     "disposition": ("event", "date", "component", "level", "state", "reason"),
-    "drug_administration": ("drug", "status", "given", "evidence", "dose_mg", *_PERIOD),
+    "drug_administration": ("drug", "status", "given", "evidence", "dose_mg", "start_date_written", *_PERIOD),
     "hospital_stay": ("status", "died", *_PERIOD),
-    "lab_result": ("test", "date", "status"),
+    "lab_result": (*_RESULT, "low", "high"),
     "lesion": ("lesion", "label", "role", "site", "node", "irradiated_before"),
     "lesion_measurement": ("lesion", "fragment", "date", "axis", "state", "size_um", "method", *_READER),
     "medication": ("concept", "drug_class", "evidence", *_PERIOD),
@@ -36,7 +37,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "radiotherapy_volume": ("volume", "dose_cgy", "fractions"),
     "response_assessment": ("category", "value", "criteria", "date", "end_date", "lesion", *_READER),
     "tumor_assessment": ("stated_baseline", "method", *_PERIOD, *_READER),
-    "vital_sign": ("test", "date", "status"),
+    "vital_sign": _RESULT,
     "vital_status": ("status", "death", "statement", "cause"),
 }
 """The columns that rules read, by fact table; a table or column that is not given is read as empty."""
@@ -104,8 +105,8 @@ def _prepared(frame: pd.DataFrame | None, columns: tuple[str, ...]) -> pd.DataFr
     wanted = [*_COMMON, *columns]
     if frame is None or frame.empty:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in wanted})
-    found = frame.reindex(columns=wanted).astype(object)
-    found = found.where(found.notna(), None)
+    plain: Any = frame.reindex(columns=wanted).astype(object)
+    found: pd.DataFrame = plain.where(plain.notna(), None)
     return found[found["subject"].notna()].sort_values(["subject", "fact_key"], kind="stable")
 
 

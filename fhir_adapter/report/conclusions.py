@@ -19,7 +19,7 @@ def rows(frames: Frames, table: str) -> list[Row]:
     frame = frames.get(table)
     if frame is None or frame.empty:
         return []
-    plain = frame.astype(object)
+    plain: Any = frame.astype(object)
     return [
         {str(name): value for name, value in row.items()}
         for row in plain.where(plain.notna(), None).to_dict("records")

@@ -41,10 +41,15 @@ def best_counts(frames: Frames, summary: Summary, *, confirmed: bool) -> dict[st
     """Subjects by best response: as estimated, or counted over the conclusions if the estimates lack them."""
     given = summary.best_confirmed if confirmed else summary.best_unconfirmed
     if given:
-        return given
+        return {name: given[name] for name in sorted(given, key=_clinical_order)}
     of_subject, counted = best_responses(frames, confirmed=confirmed), members(frames, summary.efficacy)
     values = [of_subject[subject]["value"] for subject in counted if subject in of_subject]
     return {name: values.count(name) for name in words.RESPONSES if name in values}
+
+
+def _clinical_order(response: str) -> int:
+    """Best first, as it is read; what is none of them comes last."""
+    return list(words.RESPONSES).index(response) if response in words.RESPONSES else len(words.RESPONSES)
 
 
 def headline_rule(context: Context) -> str:
@@ -117,7 +122,7 @@ def _curve(title: str, curve: Curve | None, found: list[Row], context: Context, 
     if curve.undetermined:
         lines.append(("undetermined, not in the curve", str(curve.undetermined)))
     lines += [
-        (f"at {words.months(rate.days, per_month).removesuffix('.0')} months",
+        (f"{words.months(rate.days, per_month).removesuffix('.0')} months",
          f"{words.percent(rate.survival)} %" if rate.survival is not None else "beyond follow-up")
         for rate in curve.rates[:2]
     ]

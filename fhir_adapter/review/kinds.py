@@ -68,6 +68,12 @@ KINDS = (
           "one time point for each interval", _PICK),
     _kind("radiotherapy_dose_ambiguous", "Volumes that may add up to the subgroup's dose", _INVESTIGATOR,
           "a group of its own", _PICK),
+    _kind("grade_not_in_ctcae", "A term, or a grade of it, that its CTCAE version does not have", _INVESTIGATOR,
+          "the event counts with the grade as stated", _PICK, blocking=False),
+    _kind("fatal_grade_disagrees", "A fatal outcome without grade 5, or grade 5 with another outcome", _INVESTIGATOR,
+          "the event counts as fatal, with the grade as stated", _PICK, blocking=False),
+    _kind("lab_grade_without_ae", "A value of grade 3 or more without an adverse event", _INVESTIGATOR,
+          "the value keeps its grade; no event is made of it", ("confirm", "exclude", "defer"), blocking=False),
 )
 """Every kind of conflict."""
 

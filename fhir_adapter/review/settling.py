@@ -201,11 +201,10 @@ def _with_parts(changes: dict[str, Any]) -> dict[str, Any]:
 def _with_standings(frame: pd.DataFrame, standings: dict[str, tuple[str, str, str | None]],
                     added: list[dict[str, Any]]) -> pd.DataFrame:
     if not frame.empty and standings:
-        frame = frame.copy()
-        found = frame.fact_key.map(standings)
-        hit = found.notna() & (frame.standing == Standing.CURRENT.value)
+        current = frame.standing == Standing.CURRENT.value
         for position, column in enumerate(("standing", "held_by", "held_kind")):
-            frame.loc[hit, column] = found[hit].map(lambda triple, at=position: triple[at])
+            said = frame.fact_key.map({key: triple[position] for key, triple in standings.items()})
+            frame = frame.assign(**{column: said.where(current & frame.fact_key.isin(list(standings)), frame[column])})
     if added:
         stated = [{**row, "resource": row["stands_for"]} for row in added]
         extra = pd.DataFrame(stated, columns=frame.columns).astype(object)
