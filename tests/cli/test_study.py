@@ -1,0 +1,74 @@
+"""A new study, a broken study."""
+
+from pathlib import Path
+
+import pytest
+
+from fhir_adapter import study as loading
+from tests.cli.conftest import run
+
+
+def test_init_makes_a_study_that_loads(tmp_path: Path) -> None:
+    """Mappings, settings and a sample, no hospital; it says what to do next."""
+    folder = tmp_path / "mine"
+    ended = run("init", folder)
+
+    assert ended.code == 0
+    assert "sync" in ended.out
+    assert loading.load(folder).hospitals == {}
+    assert (folder / "sync" / "hospitals" / "example.toml.sample").is_file()
+    assert run("status", study=folder).code == 0
+    assert run("sync", study=folder).code == 0
+
+
+def test_the_sample_is_a_hospital(tmp_path: Path) -> None:
+    """Copied under a name of its own, it loads as it is."""
+    folder = tmp_path / "mine"
+    run("init", folder)
+    hospitals = folder / "sync" / "hospitals"
+    (hospitals / "mine.toml").write_text((hospitals / "example.toml.sample").read_text())
+
+    assert loading.load(folder).hospitals["mine"].auth.kind == "smart_backend"
+
+
+@pytest.mark.parametrize("rehearsal", [(), ("--rehearsal",)])
+def test_init_refuses_a_folder_with_something_in_it(tmp_path: Path, rehearsal: tuple[str, ...]) -> None:
+    """Nothing is ever overwritten."""
+    (tmp_path / "there").write_text("")
+    ended = run("init", tmp_path, *rehearsal)
+
+    assert ended.code == 2
+    assert "not empty" in ended.err
+    assert [one.name for one in tmp_path.iterdir()] == ["there"]
+
+
+def test_a_folder_that_is_no_study_says_so(tmp_path: Path) -> None:
+    """And how to make one; nothing is written."""
+    ended = run("sync", study=tmp_path)
+
+    assert ended.code == 2
+    assert "fhir-adapter init" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broken_study_lists_all_errors_at_once(tmp_path: Path) -> None:
+    """Each with its file and key, none with its value."""
+    folder = tmp_path / "mine"
+    run("init", folder, "--rehearsal")
+    hospitals = folder / "sync" / "hospitals"
+    (hospitals / "west.toml").write_text('name = "W"\nbase_url = "https://SECRET.example"\nfhir_version = "R9"\n'
+                                         '[auth]\nkind = "magic"\npasword = "SECRET"\n')
+    (hospitals / "east.toml").write_text("name = ")
+    (hospitals / "south.toml").write_text('name = "S"\n[cohort]\nall = true\ngroup = "Group/1"\n')
+    with (folder / "mappings" / "trial.toml").open("a") as file:
+        file.write("\n[nonsense]\nx = 1\n")
+    with (folder / "mappings" / "concepts" / "drug.csv").open("a") as file:
+        file.write("s,c,d,concept,sideways,,,,\n")
+    ended = run("status", study=folder)
+
+    assert ended.code == 2
+    for said in ("west.toml: fhir_version", "west.toml: auth.kind", "west.toml: auth.pasword", "east.toml: is not TOML",
+                 "south.toml: cohort", "south.toml: base_url", "trial.toml: nonsense", "drug.csv: line"):
+        assert said in ended.err
+    assert "SECRET" not in ended.err
+    assert not (folder / "data").exists()
