@@ -123,15 +123,26 @@ def _concepts(loading: _Loading, mappings: Path, protocol: Protocol) -> Concepts
         path.stem: {row["concept"]: row for _, row in loading.table(path, ("concept",))}
         for path in sorted((mappings / "terms").glob("*.csv"))
     }
-    ctcae = mappings / "ctcae" / f"v{protocol.toxicity.ctcae}.csv"
+    terms |= _ctcae(loading, mappings / "ctcae")
+    terms["unit"] = {row["written"]: row for _, row in loading.table(mappings / "units.csv", ("written", "ucum"))}
     rows = lists.setdefault("adverse_event", [])
-    terms["adverse_event"] = {}
-    for _, row in loading.table(ctcae, ("code", "term", "soc", "grades")):
-        terms["adverse_event"][row["term"]] = row
+    terms["adverse_event"] = terms.get(f"ctcae {protocol.toxicity.ctcae}", {})
+    for row in terms["adverse_event"].values():
         for system, code in ((MEDDRA, row["code"]), ("", TEXT + normalised(row["term"]))):
             rows.append(ConceptRow(system=system, code=code, display=row["term"], concept=row["term"],
                                    relationship=Relationship.EQUIVALENT, note=f"CTCAE {protocol.toxicity.ctcae}"))
     return Concepts({name: ConceptList(name, tuple(rows)) for name, rows in lists.items()}, terms)
+
+
+def _ctcae(loading: _Loading, folder: Path) -> dict[str, dict[str, dict[str, str]]]:
+    """Every CTCAE version: its terms as `ctcae 5.0`, its limits for values as `criteria 5.0`, by line."""
+    found = {f"ctcae {path.stem[1:]}": {row["term"]: row for _, row in loading.table(
+        path, ("code", "term", "soc", "grades"))} for path in sorted(folder.glob("v*.csv"))}
+    for path in sorted(folder.glob("criteria-v*.csv")):
+        columns = ("test", "term", "direction", "grade", "branch", "lower", "upper", "unit", "condition", "gap_rule")
+        found[f"criteria {path.stem.removeprefix('criteria-v')}"] = {
+            str(line): row for line, row in loading.table(path, columns)}
+    return found
 
 
 def _concept_row(row: dict[str, str]) -> ConceptRow:

@@ -371,6 +371,8 @@ class Radiotherapy(Config):
     dose_levels: tuple[Literal["course", "phase", "fraction"], ...] = ("course", "phase", "fraction")
     subgroup_gy: int = 60
     alpha_beta: int = 10
+    dose_sites: tuple[str, ...] = ()
+    """Sites whose courses count for the dose (the primary, the neck); empty: of all courses the highest counts."""
     fractionation: Fractionation | None = None
 
 

@@ -45,7 +45,7 @@ def subgroups(frames: "dict[str, pd.DataFrame]") -> dict[str, int]:
 
 
 def ae_summary(frames: "dict[str, pd.DataFrame]", name: str = "registered") -> "pd.DataFrame":
-    """Participants by worst grade, overall, per organ class and per term (see `toxicity.ae_summary`)."""
-    from fhir_adapter.endpoints import toxicity
+    """Participants by worst grade, overall, per organ class and per term (see `ae_tables.ae_summary`)."""
+    from fhir_adapter.endpoints import ae_tables
 
-    return toxicity.ae_summary(frames["ae_episode"], name)
+    return ae_tables.ae_summary(frames["ae_episode"], name)

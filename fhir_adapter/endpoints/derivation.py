@@ -14,12 +14,15 @@ import pandas as pd
 from fhir_adapter.core.concepts import Concepts
 from fhir_adapter.core.study import EndpointSettings, Protocol
 from fhir_adapter.endpoints import (
+    ae_checks,
     assessments,
     baseline,
     best_response,
     courses,
     cutoff,
     exposure,
+    lab_events,
+    lab_toxicity,
     population,
     radiation,
     response_duration,
@@ -64,6 +67,7 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
     lives: dict[str, survival.Life]
     caps: dict[str, int]
     held: Held
+    omitted: dict[str, dict[str, int]]
 
     def start(self, subject: str, name: str) -> int | None:
         """The day on which an endpoint's clock starts."""
@@ -101,9 +105,15 @@ def derive(
     rows["alive_evidence"].extend(survival.conclude(known.lives))
     for readings in known.read.readings.values():
         rows["time_point"].extend(one.conclusion() for one in readings)
-    rows["ae_episode"].extend(toxicity.episodes(known.trial, {name: _treated(known, name) for name in known.subjects}))
+    treated = {name: _treated(known, name) for name in known.subjects}
+    rows["ae_episode"].extend(toxicity.episodes(known.trial, treated))
     frames = {one.name: frame_of(one.record, sorted(rows[one.name], key=lambda row: _key(row, one.key)))
-              for one in ALL}
+              for one in ALL if one.name != "lab_toxicity"}
+    graded = lab_toxicity.conclude(
+        known.trial, {name: one.span(protocol.toxicity.teae_window_days) for name, one in treated.items()},
+        {name: one.doubted for name, one in treated.items()})
+    frames["lab_toxicity"] = graded[lab_toxicity.COLUMNS]
+    doubts += [*ae_checks.doubts(known.trial), *lab_events.doubts(known.trial, graded)]
     return Derived(frames, frame_of_doubts(doubts))
 
 
@@ -135,7 +145,7 @@ def _known(facts: dict[str, pd.DataFrame], trial: Trial, cut_off: str | None, he
     return _Known(
         trial=trial, subjects=subjects, steps=steps, clocks=clocks, therapy=therapy, radiotherapy=radiotherapy,
         starts=starts, read=read, lives=survival.lives(trial, steps, therapy.first_treatment),
-        caps=_caps(facts, trial, cut_off), held=held,
+        caps=_caps(facts, trial, cut_off), held=held, omitted=treatment.omitted(trial),
     )
 
 
@@ -272,11 +282,12 @@ def _treated(known: _Known, subject: str) -> toxicity.Treated:
 
 def _exposure(known: _Known, subject: str, rows: dict[str, list[msgspec.Struct]]) -> list[Doubt]:
     """Drugs and radiotherapy of a subject who was treated or enrolled."""
-    rows["exposure"].extend(exposure.of_drugs(subject, list(known.clocks[subject].given), known.trial.protocol))
+    rows["exposure"].extend(exposure.of_drugs(subject, list(known.clocks[subject].given), known.trial.protocol,
+                                              known.omitted.get(subject)))
     if subject not in known.therapy.first_treatment:
         return []
     rules, some = known.trial.protocol.radiotherapy, known.radiotherapy.get(subject, [])
     found = radiation.delivered(some, rules)
-    rows["exposure"].append(exposure.of_radiotherapy(subject, some, found, rules.alpha_beta))
+    rows["exposure"].append(exposure.of_radiotherapy(subject, some, found, rules))
     return radiation.doubts(subject, found, rules)
 

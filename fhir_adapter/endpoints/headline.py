@@ -11,12 +11,11 @@ import pandas as pd
 
 from fhir_adapter.core.figures import AeCounts, Curve, Quantile, Rate, Summary
 from fhir_adapter.core.study import Protocol
+from fhir_adapter.endpoints.ae_tables import GRADES, SETS
 from fhir_adapter.endpoints.estimates import Followed, curve, follow_up, rate
-from fhir_adapter.endpoints.toxicity import GRADES
 
 RESPONDED = ("CR", "PR")
 CONTROLLED = ("CR", "PR", "SD", "NON-CR/NON-PD")
-SETS = ("registered", "teae", "extended")
 
 
 def summary(frames: dict[str, pd.DataFrame], protocol: Protocol) -> Summary:

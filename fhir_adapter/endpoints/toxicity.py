@@ -1,27 +1,27 @@
-"""Adverse events: one row per record with the analysis sets it belongs to, and counts of participants.
+"""Adverse events: one row per record with the analysis sets it belongs to.
 
 - `registered`: onset from the first study treatment (radiotherapy included) to the end of follow-up.
 - `teae`: to the last component + `teae_window_days`; ongoing treatment leaves the end open.
-- `extended`: serious ones, to the last component + `extended_window_days`.
+- `extended`: serious or immune-related ones, to the last component + `extended_window_days`.
 A partial onset belongs if it can; an unknown onset belongs unless the event ended before treatment began.
 Related: true if a named component is related, false if all named are not, else unknown (`missing_relatedness`).
-Counts are of participants at their worst grade, once per term, per organ class and overall; a missing grade is its own
-column. Source: CTCAE; endpoints.md §0.19, §10; profiles of the HL7 adverse event guides.
+Records of one term that touch or overlap are one episode. A record that goes on from an episode begun before treatment
+is emergent (`teae`, `extended`) only when its grade is higher than every grade before, or cannot be compared; the
+registry's set goes by dates alone. A term is immune-related when mappings/terms/immune_related.csv lists it.
+Source: CTCAE; endpoints.md §0.19, §10; profiles of the HL7 adverse event guides.
 """
 
 import json
 from collections import defaultdict
 
 import msgspec
-import pandas as pd
 
-from fhir_adapter.core.study import Toxicity
 from fhir_adapter.endpoints.conclusions import AeEpisode
 from fhir_adapter.endpoints.frames import Ground, Row, Trial, first_day, ground, last_day, together
+from fhir_adapter.endpoints.lab_toxicity import Span
 
 LATE_DAYS = 90
 """Radiotherapy effects are acute up to this many days after the last fraction."""
-GRADES = ("1", "2", "3", "4", "5", "missing")
 
 
 class Treated(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +33,10 @@ class Treated(msgspec.Struct, frozen=True, kw_only=True):
     last_fraction: int | None = None
     doubted: Ground = Ground()
 
+    def span(self, window: int) -> Span:
+        """When values count as taken on treatment."""
+        return Span(self.first, None if self.last is None else self.last + window)
+
 
 class _About(msgspec.Struct, frozen=True):
     """What is said about the events of one record: causality, actions, criteria."""
@@ -40,6 +44,14 @@ class _About(msgspec.Struct, frozen=True):
     causality: list[Row]
     actions: list[Row]
     criteria: list[Row]
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """Which record of a subject this is: its number, its episode, whether it only continues an earlier one."""
+
+    number: int
+    episode: int
+    continues: bool
 
 
 def episodes(trial: Trial, treated: dict[str, Treated]) -> list[AeEpisode]:
@@ -55,9 +67,10 @@ def episodes(trial: Trial, treated: dict[str, Treated]) -> list[AeEpisode]:
     rows = []
     for subject, some in sorted(by_subject.items()):
         ordered = sorted(some, key=lambda row: (row.onset is None, row.onset or "", _term(row), row.fact_key))
-        for number, row in enumerate(ordered, start=1):
+        known = treated.get(subject, Treated())
+        for row, place in zip(ordered, _places(ordered, known.first), strict=True):
             about = _About(*(tables[name][row.resource] for name in names))
-            rows.append(_episode(number, row, about, treated.get(subject, Treated()), trial.protocol.toxicity))
+            rows.append(_episode(place, row, about, known, trial))
     return rows
 
 
@@ -65,28 +78,72 @@ def _term(row: Row) -> str:
     return str(row.term or row.term_text or "not coded")
 
 
-def _episode(number: int, row: Row, about: _About, treated: Treated, rules: Toxicity) -> AeEpisode:
+def _places(ordered: list[Row], first: int | None) -> list[_Place]:
+    """Number, episode and continuation of a subject's records in their order; an unknown onset is an episode alone."""
+    open_: dict[str, tuple[int, int | None, list[Row]]] = {}
+    found, counted = [], 0
+    for number, row in enumerate(ordered, start=1):
+        onset, end = first_day(row.onset), last_day(row.end_date)
+        episode, until, before = open_.get(_term(row), (0, None, []))
+        if not before or onset is None or (until is not None and onset > until + 1):
+            counted += 1
+            episode, before, until = counted, [], end
+        elif until is not None:
+            until = None if end is None else max(until, end)
+        found.append(_Place(number, episode, _continues(row, before, first)))
+        if onset is not None:
+            open_[_term(row)] = (episode, until, [*before, row])
+    return found
+
+
+def _continues(row: Row, before: list[Row], first: int | None) -> bool:
+    """Whether a record only goes on with what its episode was before treatment, at no higher a grade."""
+    earlier = [one for one in before if first is not None and (last_day(one.onset) or first) < first]
+    grades = [one.grade for one in (row, *earlier)]
+    return bool(earlier) and None not in grades and row.grade <= max(grades[1:])
+
+
+def immune_terms(trial: Trial) -> frozenset[str]:
+    """The terms that the study lists as immune-related; lines that begin with # are remarks."""
+    return frozenset(term for term in trial.terms.terms.get("immune_related", {}) if term and not term.startswith("#"))
+
+
+def _exists(row: Row, version: str, trial: Trial) -> bool | None:
+    """Whether CTCAE has the grade for the term; None when there is nothing to look up."""
+    terms = trial.terms.terms.get(f"ctcae {version}", {})
+    if row.grade is None or row.term is None or not terms:
+        return None
+    return str(int(row.grade)) in terms.get(row.term, {}).get("grades", "").split()
+
+
+def _episode(place: _Place, row: Row, about: _About, treated: Treated, trial: Trial) -> AeEpisode:
+    rules, immune = trial.protocol.toxicity, immune_terms(trial)
     related = related_to_any([one.related for one in about.causality], rules.missing_relatedness)
     grade = None if row.grade is None else int(row.grade)
     serious = True if about.criteria else row.serious
     begins, onset = treated.first, first_day(row.onset)
+    version = row.ctcae or rules.ctcae
     whole = together([
         ground("adverse_event", row), *(ground("ae_causality", one) for one in about.causality),
         *(ground("ae_action", one) for one in about.actions),
         *(ground("ae_seriousness", one) for one in about.criteria), treated.doubted,
     ])
     registered = _since(row, begins)
+    emergent = registered and not place.continues
+    known = row.term in immune if immune else None
     return AeEpisode(
-        subject=row.subject, number=number, term=_term(row), coded=row.term is not None, soc=row.soc or "not coded",
-        ctcae=row.ctcae or rules.ctcae, grade=grade, onset=row.onset,
+        subject=row.subject, number=place.number, episode=place.episode, term=_term(row), coded=row.term is not None,
+        soc=row.soc or "not coded", ctcae=version, grade=grade, grade_exists=_exists(row, version, trial),
+        onset=row.onset,
         onset_day=_study_day(onset, begins) if row.onset is not None and len(row.onset) == 10 else None,
         end=row.end_date, serious=serious, fatal=row.outcome == "fatal" or grade == 5, related=related,
         related_to=json.dumps(sorted({one.component for one in about.causality if one.related is True})),
         actions=json.dumps(sorted({f"{one.component}:{one.action}" for one in about.actions})),
-        in_registered=registered,
-        in_teae=registered and _until(onset, treated.last, rules.teae_window_days),
-        in_extended=registered and serious is True and _until(onset, treated.last, rules.extended_window_days),
-        radiotherapy_phase=_phase(onset, treated), **whole.told(_told(row, grade)),
+        immune_related=known, continues=registered and place.continues, in_registered=registered,
+        in_teae=emergent and _until(onset, treated.last, rules.teae_window_days),
+        in_extended=emergent and (serious is True or known is True)
+        and _until(onset, treated.last, rules.extended_window_days),
+        radiotherapy_phase=_phase(onset, treated), **whole.told(_told(row, grade, place)),
     )
 
 
@@ -128,32 +185,7 @@ def _phase(onset: int | None, treated: Treated) -> str | None:
     return "late"
 
 
-def _told(row: Row, grade: int | None) -> str:
+def _told(row: Row, grade: int | None, place: _Place) -> str:
     told = "grade missing" if grade is None else f"grade {grade}"
-    return f"{_term(row)}, {told}, onset {row.onset or 'unknown'}"
-
-
-def ae_summary(frame: pd.DataFrame, name: str = "registered") -> pd.DataFrame:
-    """Participants by worst grade: overall, per organ class, per term; by frequency, then by name.
-
-    In: the table `ae_episode`; `name` is `registered`, `teae` or `extended`. Out: level (overall, soc, term), soc,
-    term, participants, one column per grade `1` to `5` and `missing`.
-    """
-    columns = ["level", "soc", "term", "participants", *GRADES]
-    events = frame[frame[f"in_{name}"].eq(True)]
-    if len(events) == 0:
-        return pd.DataFrame({column: pd.Series(dtype=object) for column in columns})
-    parts: list[pd.DataFrame] = []
-    levels: tuple[tuple[str, list[str]], ...] = (("overall", []), ("soc", ["soc"]), ("term", ["soc", "term"]))
-    for level, keys in levels:
-        worst = events.assign(grade=pd.to_numeric(events["grade"])).groupby([*keys, "subject"], as_index=False)[
-            "grade"].max()
-        label = worst["grade"].astype("Int64").astype("string").fillna("missing")
-        counted = worst.assign(label=label, one=1, **{key: "" for key in ("soc", "term") if key not in keys})
-        table = counted.pivot_table(index=["soc", "term"], columns="label", values="one", aggfunc="sum", fill_value=0)
-        table = table.reindex(columns=list(GRADES), fill_value=0).astype("int64")
-        parts.append(table.assign(participants=table.sum(axis=1), level=level).reset_index())
-    whole: pd.DataFrame = pd.concat(parts, ignore_index=True)[columns]
-    whole["rank"] = whole["level"].map({"overall": 0, "soc": 1, "term": 2})
-    whole = whole.sort_values(["rank", "participants", "soc", "term"], ascending=[True, False, True, True])
-    return whole.drop(columns="rank").reset_index(drop=True)
+    words = f"{_term(row)}, {told}, onset {row.onset or 'unknown'}"
+    return words + ("; goes on from before treatment, no worse" if place.continues else "")

@@ -18,7 +18,10 @@ RANKS = ("administered", "stated", "dispensed")
 
 
 class Dose(msgspec.Struct, frozen=True, kw_only=True):
-    """One dose, or stated period, of a study drug; days are None when not known to the day."""
+    """One dose, or stated period, of a study drug; days are None when not known to the day.
+
+    `partial`: the administration was stopped.
+    """
 
     subject: str
     drug: str
@@ -28,6 +31,7 @@ class Dose(msgspec.Struct, frozen=True, kw_only=True):
     open: bool
     milligrams: Decimal | None
     ground: Ground
+    partial: bool = False
 
 
 class FirstDose(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,12 +69,22 @@ def doses(trial: Trial) -> dict[str, list[Dose]]:
     return {subject: sorted(some, key=lambda one: (one.start or 0, one.drug)) for subject, some in best.items()}
 
 
+def omitted(trial: Trial) -> dict[str, dict[str, int]]:
+    """Doses of study drugs that are recorded as not given, by subject and drug."""
+    found: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for row in trial.rows("drug_administration"):
+        if not row.given and row.evidence == "administered" and row.drug and is_study_drug(trial, row.drug):
+            found[row.subject][row.drug] += 1
+    return found
+
+
 def _dose(row: Row) -> Dose:
     start, end = day(row.start_date), day(row.end_date)
     return Dose(
         subject=row.subject, drug=row.drug, evidence=row.evidence, start=start, end=start if end is None else end,
         open=row.end_date is None and row.evidence != "administered",
         milligrams=None if row.dose_mg is None else Decimal(row.dose_mg), ground=ground("drug_administration", row),
+        partial=row.status == "stopped",
     )
 
 

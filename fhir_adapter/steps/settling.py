@@ -119,7 +119,7 @@ def endpoint_disputes(doubts: pd.DataFrame, frames: Frames) -> list[Dispute]:
         members = tuple(sorted(_member(frames, one) for one in json.loads(row.facts)))
         found.append(Dispute(kind=row.kind, scope=scope_of(members) or (f"{row.kind} {row.message}",),
                              subject=row.subject, members=members, values=tuple(json.loads(row.values)),
-                             message=row.message))
+                             message=row.message, holds=bool(row.holds)))
     return found
 
 
