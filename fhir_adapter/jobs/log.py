@@ -119,12 +119,13 @@ class Log:
 
     def _allowed(self, _logger: Any, _method: str, event: Any) -> dict[str, Any]:
         """The structlog processor that lets nothing else through."""
+        if event.get("event") not in EVENTS:
+            event = {**event, "event": "unnamed"}
         kept = {key: value for key, value in event.items() if key in KEYS and KEYS[key](value)}
-        if kept.get("event") not in EVENTS:
-            kept["event"] = "unnamed"
-        if len(event) > len(kept):
-            kept["dropped"] = len(event) - len(kept)
-            self.dropped += len(event) - len(kept)
+        dropped = len(event) - len(kept)
+        if dropped:
+            kept["dropped"] = dropped
+            self.dropped += dropped
         return kept
 
 
