@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from fhir_adapter.core.errors import AdapterError, HospitalUnavailable, UsageError
+from fhir_adapter.core.study import Hospital
 from fhir_adapter.core.windows import Coverage, Entry, Gap, Page, WindowState
 from fhir_adapter.domains.enrolment import Member as Named
 from fhir_adapter.domains.enrolment import members as named_by
@@ -41,13 +42,23 @@ def find_cohort(connection: Connection, intake: Intake) -> Cohort:
     finder = {"research_study": _by_study, "group": _by_group, "identifiers": _by_identifiers, "all": _everyone}[way]
     named = finder(connection, intake)
     gaps = {_LISTS.get(way, "Patient"): intake.gaps}
-    hospital = connection.hospital.id
-    gone = intake.work.vault.erased(hospital, list(named))
-    named = {patient: found for patient, found in named.items() if patient not in gone}
+    named = without_erased(intake, named)
     asked = {patient for patient, found in named.items() if found.ask}
     replaced, identifiers = _patients(connection, intake, asked)
     gaps["Patient"] = intake.gaps - sum(gaps[one] for one in gaps if one != "Patient")
     _cover(intake, {type: count == 0 for type, count in gaps.items()}, started)
+    return settle_members(intake, named, replaced, identifiers)
+
+
+def without_erased(intake: Intake, named: dict[str, Named]) -> dict[str, Named]:
+    """The members who were not erased."""
+    gone = intake.work.vault.erased(intake.hospital.id, list(named))
+    return {patient: found for patient, found in named.items() if patient not in gone}
+
+
+def settle_members(intake: Intake, named: dict[str, Named], replaced: dict[str, str], identifiers: set[str]) -> Cohort:
+    """Writes members and identities: who replaces whom is followed, and no number may be a person's identifier."""
+    asked = {patient for patient, found in named.items() if found.ask}
     named = {patient: _without_identifier(found, identifiers, intake) for patient, found in named.items()}
     final, circular = survivors(replaced)
     for old, new in final.items():
@@ -82,8 +93,8 @@ def _by_study(connection: Connection, intake: Intake) -> dict[str, Named]:
         for page, last in last_told(search.pages(connection, window.question)):
             kept, entries, damages = [], list(page.entries), list(page.damages)
             for entry in page.entries:
-                ours = _is_of_study(connection, entry, studies)
-                found = _member(connection, entry, system)
+                ours = is_of_study(connection.hospital, entry, studies)
+                found = member(connection.hospital, entry, system)
                 identity = target(found.person, "Patient", connection.hospital.base_url) if found is not None else None
                 if ours and found is not None and identity is not None:
                     named[identity[1]] = found
@@ -107,8 +118,8 @@ def _study_ids(connection: Connection, intake: Intake) -> set[str]:
         pages = iter((read.read(connection, "ResearchStudy", known).page,))
     found: set[str] = set()
     for page in pages:
-        kept = [Kept(entry=entry) for entry in page.entries if entry.type == "ResearchStudy" and _is_study(
-            connection, entry, question.parameters[0][1] if question is not None else None)]
+        kept = [Kept(entry=entry) for entry in page.entries if entry.type == "ResearchStudy" and is_study(
+            connection.hospital, entry, question.parameters[0][1] if question is not None else None)]
         found |= {one.entry.id for one in kept}
         intake.page(page, kept)
     if not found:
@@ -116,12 +127,12 @@ def _study_ids(connection: Connection, intake: Intake) -> set[str]:
     return found
 
 
-def _is_study(connection: Connection, entry: Entry, token: str | None) -> bool:
+def is_study(hospital: Hospital, entry: Entry, token: str | None) -> bool:
     """Whether a ResearchStudy carries the identifier `system|value`: a server may ignore the question."""
     if token is None:
         return True
     try:
-        study = decode("ResearchStudy", entry.body, connection.hospital.fhir_version)
+        study = decode("ResearchStudy", entry.body, hospital.fhir_version)
     except Unreadable:
         return False
     return any(f"{one.system}|{one.value}" == token for one in study.identifier)
@@ -131,7 +142,7 @@ class _StudyOf(msgspec.Struct):
     study: Reference | None = None
 
 
-def _is_of_study(connection: Connection, entry: Entry, studies: set[str]) -> bool | None:
+def is_of_study(hospital: Hospital, entry: Entry, studies: set[str]) -> bool | None:
     """Whether an entry is a ResearchSubject of the study; None for one whose study cannot be read."""
     if entry.type != "ResearchSubject":
         return False
@@ -139,13 +150,13 @@ def _is_of_study(connection: Connection, entry: Entry, studies: set[str]) -> boo
         reference = msgspec.json.decode(entry.body, type=_StudyOf).study
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
-    study = target(reference, "ResearchStudy", connection.hospital.base_url)
+    study = target(reference, "ResearchStudy", hospital.base_url)
     return study is not None and study[1] in studies
 
 
-def _member(connection: Connection, entry: Entry, subject_system: str) -> Named | None:
+def member(hospital: Hospital, entry: Entry, subject_system: str) -> Named | None:
     """Whom a ResearchSubject names; None if it is withdrawn as an error, or cannot be used."""
-    version = connection.hospital.fhir_version
+    version = hospital.fhir_version
     if entry.type != "ResearchSubject":
         return None
     try:
@@ -183,29 +194,35 @@ def _by_group(connection: Connection, intake: Intake) -> dict[str, Named]:
 
 def _by_identifiers(connection: Connection, intake: Intake) -> dict[str, Named]:
     """Members by a CSV of `system,value[,subject]`; `subject` is the trial number, if there is one."""
-    path = intake.work.study.folder / "sync" / (connection.hospital.cohort.identifiers or "")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = {f"{row['system']}|{row['value']}": row.get("subject") or None for row in csv.DictReader(file)}
-    except (OSError, KeyError) as error:
-        raise UsageError(f"{connection.hospital.name}: the identifier list cannot be read ({type(error).__name__}); "
-                         "it is a CSV with the columns system,value and, if wanted, subject") from None
+    rows = listed(intake)
     named: dict[str, Named] = {}
     for question in plan.by_identifier(sorted(rows)):
         for page in search.pages(connection, question):
             kept = []
             for entry in page.entries:
-                mine = _identifiers(connection, entry) & set(rows)
+                mine = identifiers_of(connection.hospital, entry) & set(rows)
                 if mine:
-                    named[entry.id] = _named(entry.id, rows[sorted(mine)[0]])
+                    named[entry.id] = named_as(entry.id, rows[sorted(mine)[0]])
                     kept.append(Kept(entry=entry, patient=entry.id))
             intake.page(page, kept)
     return named
 
 
-def _identifiers(connection: Connection, entry: Entry) -> set[str]:
+def listed(intake: Intake) -> dict[str, str | None]:
+    """The identifier list of the cohort: `system|value` and, if it is given, the trial number."""
+    path = intake.work.study.folder / "sync" / (intake.hospital.cohort.identifiers or "")
     try:
-        patient = decode("Patient", entry.body, connection.hospital.fhir_version)
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return {f"{row['system']}|{row['value']}": row.get("subject") or None for row in csv.DictReader(file)}
+    except (OSError, KeyError) as error:
+        raise UsageError(f"{intake.hospital.name}: the identifier list cannot be read ({type(error).__name__}); "
+                         "it is a CSV with the columns system,value and, if wanted, subject") from None
+
+
+def identifiers_of(hospital: Hospital, entry: Entry) -> set[str]:
+    """The business identifiers of a patient, as `system|value`."""
+    try:
+        patient = decode("Patient", entry.body, hospital.fhir_version)
     except Unreadable:
         return set()
     return {f"{system}|{value}" for system, value in patient.identifiers}
@@ -214,12 +231,13 @@ def _identifiers(connection: Connection, entry: Entry) -> set[str]:
 def _everyone(connection: Connection, intake: Intake) -> dict[str, Named]:
     named: dict[str, Named] = {}
     for page in search.pages(connection, plan.everyone()):
-        named |= {entry.id: _named(entry.id, None) for entry in page.entries if entry.type == "Patient"}
+        named |= {entry.id: named_as(entry.id, None) for entry in page.entries if entry.type == "Patient"}
         intake.page(page, [Kept(entry=entry, patient=entry.id) for entry in page.entries if entry.type == "Patient"])
     return named
 
 
-def _named(patient: str, number: str | None) -> Named:
+def named_as(patient: str, number: str | None) -> Named:
+    """A member whom a list or a hospital names, not a ResearchSubject."""
     return Named(person=Reference(reference=f"Patient/{patient}"), number=number, ask=True)
 
 
@@ -246,8 +264,9 @@ def _patients(connection: Connection, intake: Intake, asked: set[str]) -> tuple[
                     intake.gap("Patient", Gap(code="refused", message="a Patient of the cohort is forbidden to us"))
                 elif missing.why != "failed":
                     intake.messages.append(f"A Patient of the cohort is {missing.why.replace('_', ' ')}.")
+            intake.read.update(entry.id for entry in reading.page.entries)
             for entry in reading.page.entries:
-                survivor, values = _links(connection, entry)
+                survivor, values = links(connection.hospital, entry)
                 identifiers |= values
                 if survivor is not None:
                     replaced[entry.id] = survivor
@@ -258,13 +277,13 @@ def _patients(connection: Connection, intake: Intake, asked: set[str]) -> tuple[
     return replaced, identifiers
 
 
-def _links(connection: Connection, entry: Entry) -> tuple[str | None, set[str]]:
+def links(hospital: Hospital, entry: Entry) -> tuple[str | None, set[str]]:
     """Who replaces a patient, and the values of the patient's identifiers."""
     try:
-        patient = decode("Patient", entry.body, connection.hospital.fhir_version)
+        patient = decode("Patient", entry.body, hospital.fhir_version)
     except Unreadable:
         return None, set()
-    identity = target(patient.replaced_by, "Patient", connection.hospital.base_url)
+    identity = target(patient.replaced_by, "Patient", hospital.base_url)
     return (identity[1] if identity is not None else None), {value for _, value in patient.identifiers}
 
 
@@ -308,6 +327,25 @@ def _write(intake: Intake, named: dict[str, Named], final: dict[str, str]) -> No
         if old in numbers and numbers.get(new) != numbers[old] and not _split(known.get(new))
     ]
     vault.assign(intake.lease, joined, now)
+    _unmerge(intake, named, final)
+
+
+def _unmerge(intake: Intake, named: dict[str, Named], final: dict[str, str]) -> None:
+    """A survivor of a merge that the hospital took back becomes a subject of its own again (Q29)."""
+    vault, hospital, now = intake.work.vault, intake.hospital.id, intake.work.clock()
+    identities = vault.identities(hospital)
+    for one in identities:
+        others = [other.patient for other in identities if other.subject == one.subject and other != one]
+        is_back = one.basis == "replaced-by" and one.patient not in final.values()
+        # Only those who were read just now, and name nobody any more, can say that they are themselves again.
+        if not is_back or not others or not all(other in intake.read for other in others):
+            continue
+        own = named.get(one.patient)
+        number = own.number if own is not None and own.number not in {None, one.subject} else f"{one.subject}~2"
+        vault.split(intake.lease, Identity(hospital=hospital, patient=one.patient, subject=number or "",
+                                           basis="unmerged"), now)
+        intake.say(f"A merge of patients was taken back by the hospital: {one.subject} and {number} are two again; "
+                   "look at the records of both.")
 
 
 def _split(identity: Identity | None) -> bool:

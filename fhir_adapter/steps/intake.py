@@ -27,6 +27,8 @@ class Intake:
         self.gaps = 0
         self.latest: datetime | None = None
         self.leaning: set[str] = set()
+        self.read: set[str] = set()
+        """The Patients of the cohort that were read in this run."""
 
     def page(self, page: Page, kept: Iterable[Kept], *, window: StoredWindow | None = None,
              state: WindowState = WindowState.OPEN, coverage: tuple[Coverage, ...] = ()) -> None:

@@ -12,6 +12,10 @@ from fhir_adapter.store.opened_trial import OpenTrial
 from fhir_adapter.store.transaction import Transaction, listed
 
 
+MANNER = {"site": frozenset({"mode"})}
+"""Columns that tell how a hospital was asked, not what it said: searched, exported or delivered, the truth is one."""
+
+
 class Digest(OpenTrial):
     """Digesting the tables that DESIGN §4 names."""
 
@@ -19,7 +23,7 @@ class Digest(OpenTrial):
         """SHA-256 over reference, fact, problem, doubt, conflict and conclusion tables, origins, decisions and cuts.
 
         Tables by name, rows in key order, values in one canonical text: numbers without trailing zeros, texts as JSON.
-        Not in it: run, audit_entry, completeness, and the machinery.
+        Not in it: run, audit_entry, completeness, the machinery, and how a site is asked.
         """
         total = hashlib.sha256()
         for digest in self.table_digests().values():
@@ -32,7 +36,7 @@ class Digest(OpenTrial):
             return {table: self._table(transaction, table) for table in self.tables.digested}
 
     def _table(self, transaction: Transaction, table: str) -> str:
-        kinds = self.tables.kinds(table)
+        kinds = {name: kind for name, kind in self.tables.kinds(table).items() if name not in MANNER.get(table, ())}
         found = hashlib.sha256(msgspec.json.encode([table, *kinds]))
         odd = [(place, kind) for place, kind in enumerate(kinds.values()) if kind in ("bool", "decimal")]
         for row in self._rows(transaction, table, kinds):
