@@ -272,11 +272,9 @@ def _last_seq(transaction: Transaction, hospital: str) -> int:
 
 
 def _version(row: Any) -> Version:
-    return Version(
-        key=row[0], ordinal=row[1], hospital=row[2], seq=row[3], type=row[4], fhir_id=row[5], patient=row[6],
-        kind=row[7], version_id=row[8], last_updated=row[9], sha256=row[10], body=bytes(row[11]), encoding=row[12],
-        url=row[13], received_at=row[14], run=row[15], head=row[16], was_head=bool(row[17]),
-    )
+    told = list(row)
+    told[-1] = bool(told[-1])  # SQLite knows no booleans
+    return Version(*told)
 
 
 def _resources(transaction: Transaction, keys: Collection[str]) -> Iterator[Any]:

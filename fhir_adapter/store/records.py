@@ -39,8 +39,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
-class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """One raw version of a record.
+class Version(msgspec.Struct, frozen=True):
+    """One raw version of a record; its fields stand in the order in which they are read.
 
     `head` is the ordinal of the record's newest version; `was_head` tells whether this one has ever been that
     (one that came late, older than the head, has not). `patient` is the hospital's Patient id.
