@@ -8,14 +8,14 @@ class Replayed(httpx.BaseTransport):
 
     def __init__(self) -> None:
         self.answers: dict[tuple[str, str], tuple[int, httpx.Headers, bytes]] = {}
-        self.asked = 0
         self.fetched = 0
+        self.met: set[tuple[str, str]] = set()
         self._network = httpx.HTTPTransport()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """The answer, compressed or not as the server gave it."""
         key = (request.method, str(request.url))
-        self.asked += 1
+        self.met.add(key)
         if key not in self.answers:
             self.fetched += 1
             response = self._network.handle_request(request)
@@ -27,9 +27,9 @@ class Replayed(httpx.BaseTransport):
         return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body), request=request)
 
     def pages(self) -> list[bytes]:
-        """The searchsets that were answered, as plain JSON."""
-        plain = [httpx.Response(status, headers=headers, content=body).content
-                 for status, headers, body in self.answers.values()]
+        """The searchsets that were answered since `met` was cleared, as plain JSON."""
+        given = [self.answers[key] for key in sorted(self.met)]
+        plain = [httpx.Response(status, headers=headers, content=body).content for status, headers, body in given]
         return [body for body in plain if b'"searchset"' in body[:4096]]
 
     def close(self) -> None:
