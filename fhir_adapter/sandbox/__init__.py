@@ -6,27 +6,36 @@ It listens on 127.0.0.1 only.
 """
 
 from fhir_adapter.sandbox.auth import OPEN, Auth, Basic, Bearer, ClientSecret, Open, SmartBackend
-from fhir_adapter.sandbox.persona import PERSONAS, PLAIN, Fault, Persona
+from fhir_adapter.sandbox.persona import PLAIN, Fault, Persona
+from fhir_adapter.sandbox.personas import PERSONAS
 from fhir_adapter.sandbox.rehearse import Rehearsed, rehearse
 from fhir_adapter.sandbox.requests import Seen, UnexpectedRequests
 from fhir_adapter.sandbox.server import Rehearsal, Stage, serve
+from fhir_adapter.sandbox.switches import Asking, Bulk, Door, Limit, Paging, Records, Time
 
 __all__ = [
     "OPEN",
     "PERSONAS",
     "PLAIN",
+    "Asking",
     "Auth",
     "Basic",
     "Bearer",
+    "Bulk",
     "ClientSecret",
+    "Door",
     "Fault",
+    "Limit",
     "Open",
+    "Paging",
     "Persona",
+    "Records",
     "Rehearsal",
     "Rehearsed",
     "Seen",
     "SmartBackend",
     "Stage",
+    "Time",
     "UnexpectedRequests",
     "rehearse",
     "serve",

@@ -16,9 +16,12 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from fhir_adapter.sandbox.metadata import ALGORITHMS
+from fhir_adapter.sandbox.switches import Door
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LONGEST_ASSERTION = timedelta(minutes=5)
+SHORTEST_OF_ALL = timedelta(minutes=15)
+"""A token that follows its assertion lives no longer than this (servers.md)."""
 _SCOPE = re.compile(r"system/(\*|[A-Za-z]+)\.(read|\*|[cruds]+)")
 
 
@@ -77,10 +80,21 @@ class Refusal:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Token:
-    scopes: tuple[tuple[str, str], ...]
+    types: frozenset[str]
     until: datetime
+    left: int | None = None
+
+
+@dataclass(frozen=True)
+class TokenRequest:
+    """A request at the token endpoint: its form and its Authorization header."""
+
+    form: Mapping[str, str]
+    authorization: str
+    types: tuple[str, ...]
+    """Every type of the hospital, for a grant that cannot say `*`."""
 
 
 class Guard:
@@ -117,31 +131,45 @@ class Guard:
             return _WRONG
         if token.until <= self._clock():
             return Refusal(401, "expired", "the token has expired")
-        if type_ and not any(name in ("*", type_) for name, _ in token.scopes):
+        if token.left is not None:
+            token.left -= 1
+            if token.left < 0:
+                return Refusal(401, "expired", "the token has expired")
+        if type_ and token.types.isdisjoint(("*", type_)):
             return Refusal(403, "forbidden", f"the scope does not cover {type_}")
         return None
 
-    def token(self, form: Mapping[str, str], authorization: str, seconds: int) -> tuple[int, dict[str, Any]]:
+    def covers(self, authorization: str, type_: str) -> bool:
+        """Whether a caller who was let in may see this type."""
+        token = self._tokens.get(authorization.partition(" ")[2])
+        return token is None or not token.types.isdisjoint(("*", type_))
+
+    def token(self, asked: TokenRequest, seconds: int, door: Door) -> tuple[int, dict[str, Any]]:
         """The token endpoint: status and JSON body (RFC 6749; SMART Backend Services)."""
+        form = asked.form
         if not self.methods:
             return 404, {"error": "invalid_request"}
         if form.get("grant_type") != "client_credentials":
             return 400, {"error": "unsupported_grant_type"}
+        life = seconds
         if isinstance(self.auth, SmartBackend):
-            wrong = self._assertion_fault(self.auth, form)
+            wrong, left = self._assertion_fault(self.auth, form, door.jti_twice)
+            if door.token_follows_assertion:
+                life = int(min(left, SHORTEST_OF_ALL.total_seconds(), life))
         else:
-            wrong = self._secret_fault(form, authorization)
+            wrong = self._secret_fault(form, asked.authorization)
         if wrong:
-            return 401, {"error": "invalid_client", "error_description": wrong}
-        asked = form.get("scope", "").split()
-        granted = [(scope, match) for scope in asked if (match := _SCOPE.fullmatch(scope))]
-        if not granted:
+            status = 401 if door.bad_assertion == "invalid_client" else 400
+            return status, {"error": door.bad_assertion, "error_description": wrong}
+        scopes = _granted(form.get("scope", "").split(), asked.types, door)
+        if not scopes:
             return 400, {"error": "invalid_scope"}
+        opened = {type_ for type_, right in scopes if not (door.scopes == "v2_in_vain" and right != "read")}
         token = secrets.token_urlsafe(24)
-        scopes = tuple((match[1], match[2]) for _, match in granted)
-        self._tokens[token] = _Token(scopes, self._clock() + timedelta(seconds=seconds))
-        answer = {"access_token": token, "token_type": "bearer", "expires_in": seconds}
-        return 200, {**answer, "scope": " ".join(scope for scope, _ in granted)}
+        until = self._clock() + timedelta(seconds=life)
+        self._tokens[token] = _Token(frozenset(opened), until, door.token_requests or None)
+        answer = {"access_token": token, "token_type": "bearer", "expires_in": life}
+        return 200, {**answer, "scope": " ".join(f"system/{type_}.{right}" for type_, right in scopes)}
 
     def revoke(self) -> None:
         """Every token given so far is worth nothing."""
@@ -158,31 +186,44 @@ class Guard:
         known = isinstance(self.auth, ClientSecret) and client == (self.auth.client_id, self.auth.secret)
         return "" if known else "unknown client or wrong secret"
 
-    def _assertion_fault(self, auth: SmartBackend, form: Mapping[str, str]) -> str:
-        """What is wrong with a signed assertion; empty: nothing."""
+    def _assertion_fault(self, auth: SmartBackend, form: Mapping[str, str], twice: bool) -> tuple[str, float]:
+        """What is wrong with a signed assertion (empty: nothing), and how many seconds it still lives."""
         if form.get("client_assertion_type") != ASSERTION_TYPE:
-            return "client_assertion_type is missing or another one"
+            return "client_assertion_type is missing or another one", 0.0
         try:
             token = jwt.decode(form.get("client_assertion", ""), _keys(auth), algorithms=list(ALGORITHMS))
         except (JoseError, ValueError):
-            return "the assertion is no JWT, or no known key (by kid) has signed it with ES384 or RS384"
+            return "the assertion is no JWT, or no known key (by kid) has signed it with ES384 or RS384", 0.0
         claims, now = token.claims, self._clock()
         audience = claims.get("aud")
         expires = claims.get("exp")
         if not (claims.get("iss") == claims.get("sub") == auth.client_id):
-            return "iss and sub must be the client id"
+            return "iss and sub must be the client id", 0.0
         if self.token_url not in (audience if isinstance(audience, list) else [audience]):
-            return "aud must be the token endpoint exactly"
+            return "aud must be the token endpoint exactly", 0.0
         if not isinstance(expires, int | float) or not 0 < expires - now.timestamp() <= LONGEST_ASSERTION.seconds:
-            return "exp must be in the future, at most five minutes"
+            return "exp must be in the future, at most five minutes", 0.0
         number = claims.get("jti")
-        if not isinstance(number, str) or not number or number in self._used:
-            return "jti is missing or was used before"
+        if not isinstance(number, str) or not number or (number in self._used and not twice):
+            return "jti is missing or was used before", 0.0
         self._used.add(number)
-        return ""
+        return "", expires - now.timestamp()
 
 
 _WRONG = Refusal(401, "login", "unknown credentials")
+
+
+def _granted(asked: list[str], types: tuple[str, ...], door: Door) -> list[tuple[str, str]]:
+    """(type, right) of the scopes that are given for those asked; [] when there is nothing to give."""
+    read = [(match[1], match[2]) for scope in asked if (match := _SCOPE.fullmatch(scope))]
+    if door.scopes in ("v1", "v2"):
+        read = [(type_, right) for type_, right in read if (right in ("read", "*")) == (door.scopes == "v1")]
+    if door.whole_or_nothing and any(type_ not in ("*", *types) for type_, _ in read):
+        return []
+    if not door.withheld:
+        return read
+    each = [(one, right) for type_, right in read for one in (types if type_ == "*" else (type_,))]
+    return [(type_, right) for type_, right in each if type_ not in door.withheld]
 
 
 def _keys(auth: SmartBackend) -> KeySet:

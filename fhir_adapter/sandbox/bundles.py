@@ -1,9 +1,10 @@
-"""FHIR envelopes as bytes: searchset and history bundles around untouched records, and OperationOutcomes."""
+"""FHIR envelopes as bytes: searchset and history bundles around untouched records, and outcomes among them."""
 
 from typing import Any
 
 import msgspec
 
+from fhir_adapter.sandbox.messages import outcome
 from fhir_adapter.sandbox.paging import Answer
 from fhir_adapter.sandbox.store import Version, written
 
@@ -11,28 +12,31 @@ DEPTH = 100_000
 """How deep the planted record of the `deep` fault is nested."""
 
 
-def outcome(severity: str, code: str, diagnostics: str) -> dict[str, Any]:
-    """An OperationOutcome with one issue."""
-    issue = {"severity": severity, "code": code, "diagnostics": diagnostics}
-    return {"resourceType": "OperationOutcome", "issue": [issue]}
-
-
-def bundle(answer: Answer, base_url: str, next_link: str | None, extra: tuple[Any, ...], total: bool) -> bytes:
+def bundle(answer: Answer, base_url: str, next_link: str | None, extra: tuple[Any, ...], total: int | None) -> bytes:
     """One page of an answer; `extra` are entries put before the rows. Without entries there is no `entry`."""
     links = [{"relation": "self", "url": answer.self_link}]
     if next_link is not None:
         links.append({"relation": "next", "url": next_link})
     show = _match if answer.kind == "searchset" else _event
-    notes = [{"resource": outcome("warning", "not-supported", note), "search": {"mode": "outcome"}}
-             for note in answer.notes]  # fmt: skip
+    notes = [note_entry("warning", "not-supported", note) for note in answer.notes]
     entries = [*extra, *notes, *(show(version, base_url) for version in answer.shown)]
     body: dict[str, Any] = {"resourceType": "Bundle", "type": answer.kind}
-    if total:
-        body["total"] = len(answer.rows)
+    if total is not None:
+        body["total"] = total
     body["link"] = links
     if entries:
         body["entry"] = entries
     return msgspec.json.encode(body)
+
+
+def note_entry(severity: str, code: str, text: str, detail: str = "") -> dict[str, Any]:
+    """An OperationOutcome among the entries of a searchset; `detail` is a code of the vendor's own."""
+    noted = outcome(severity, code, text)
+    if detail:
+        # Epic's arc of error codes (onc-healthit/inferno-program#229).
+        coding = {"system": "urn:oid:1.2.840.114350.1.13.0.1.7.2.657369", "code": detail}
+        noted["issue"][0]["details"] = {"coding": [coding], "text": text}
+    return {"resource": noted, "search": {"mode": "outcome"}}
 
 
 def deep_entry(type_: str, reference: str) -> dict[str, Any]:

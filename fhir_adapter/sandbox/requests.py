@@ -1,6 +1,7 @@
 """What a rehearsal hospital was asked: the log that tests read, and the error for what nobody should have asked."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +18,9 @@ class Seen:
     authorized: bool
     status: int
     unexpected: str = ""
+    annex: bool = False
+    """It came to the hospital's other origin."""
+    at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
     def values(self, name: str) -> list[str]:
         """Every value given for a query parameter."""

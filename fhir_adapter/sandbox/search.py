@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from fhir_adapter.sandbox.messages import Pairs
 from fhir_adapter.sandbox.parameters import Parameter, parameters
+from fhir_adapter.sandbox.persona import Persona
 from fhir_adapter.sandbox.store import Version
 
-Pairs = tuple[tuple[str, str], ...]
 Test = Callable[[Version], bool]
 
 SORTS = ("_id", "_lastUpdated", "-_id", "-_lastUpdated")
@@ -27,79 +28,96 @@ class Refused(BadValue):
     """The value is legal; this hospital does not want it."""
 
 
-@dataclass(frozen=True)
-class Manner:
-    """How searches are read here: the FHIR version, what is silently dropped, and what is refused."""
-
-    version: str
-    ignores: Callable[[str, str], bool]
-    refuses_patient_lists: bool = False
-    default_count: int = 50
-    max_count: int = 1000
-
-
 @dataclass
 class Query:
-    """A search that was understood: its tests, its order, and what of it was applied or unknown."""
+    """A search that was understood: its tests, its order, and what of it was applied or unknown.
+
+    `unknown` is in no list of this FHIR version; `dropped` is, but this hospital does not have it.
+    """
 
     type: str
     count: int
+    offset: int = 0
     sort: str = ""
     count_only: bool = False
     tests: list[Test] = field(default_factory=list)
     applied: list[tuple[str, str]] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+
+    @property
+    def dated(self) -> bool:
+        """Whether it names a span of time."""
+        return any(name == "_lastUpdated" or "date" in name or "effective" in name for name, _ in self.applied)
 
 
-def read_query(type_: str, pairs: Pairs, manner: Manner) -> Query:
+def read_query(type_: str, pairs: Pairs, version: str, persona: Persona) -> Query:
     """What is asked.
 
     Raises:
         BadValue: a known parameter has an unreadable value.
         Refused: it asks for several patients where that is refused.
     """
-    known = parameters(manner.version, type_)
-    query = Query(type_, manner.default_count)
+    known = parameters(version, type_)
+    query = Query(type_, persona.default_count)
     for name, value in pairs:
-        if manner.ignores(type_, name) or name in _QUIET:
+        if persona.ignores(type_, name) or name in _QUIET or (name == "_sort" and not persona.paging.heeds_sort):
             continue
-        if name == "_count":
-            query.count = _count(value, manner)
-        elif name == "_sort" and value in SORTS:
-            query.sort = value
-        elif name == "_summary" and value == "count":
-            query.count_only = True
-        elif name == "_id":
-            query.tests.append(_id_test(value))
-        elif name == "_lastUpdated":
-            query.tests.append(_instant_test(value))
-        elif name in known:
-            query.tests.append(_test(known[name], value, manner))
-        else:
-            query.unknown.append(name)
+        if name == "_lastUpdated" and persona.lacks_last_updated(type_):
+            query.dropped.append(name)
             continue
+        if not _control(query, name, value, persona):
+            if name == "_id":
+                query.tests.append(_id_test(value))
+            elif name == "_lastUpdated":
+                query.tests.append(_instant_test(value))
+            elif name in known:
+                query.tests.append(_test(known[name], value, persona))
+            else:
+                query.unknown.append(name)
+                continue
         query.applied.append((name, value))
+    if persona.asking.oracle_rules and any(name == "_lastUpdated" for name, _ in query.applied):
+        query.sort = "-_lastUpdated"  # quirk Q18: with _lastUpdated the newest come first
     return query
 
 
-def find(heads: Iterable[Version], query: Query, seed: int) -> tuple[Version, ...]:
-    """The records that pass every test, in the order asked for; without one in an order of the server's own."""
+def _control(query: Query, name: str, value: str, persona: Persona) -> bool:
+    """Whether this is a parameter of the answer's form, and then its effect."""
+    if name == "_count":
+        query.count = _count(value, persona.max_count)
+    elif name == "_sort" and value in SORTS:
+        query.sort = value
+    elif name == "_summary" and value == "count":
+        query.count_only = True
+    elif name == "_offset" and persona.paging.style == "offset" and value.isdigit():
+        query.offset = int(value)
+    else:
+        return False
+    return True
+
+
+def find(heads: Iterable[Version], query: Query, seed: object) -> tuple[Version, ...]:
+    """The records that pass every test, in the order asked for; without one in an order of the server's own.
+
+    Equal times stand in the server's own order too, so that another `seed` is another order among them.
+    """
     found = [head for head in heads if all(test(head) for test in query.tests)]
     if query.sort.endswith("_id"):
         found.sort(key=lambda one: one.id)
-    elif query.sort.endswith("_lastUpdated"):
-        found.sort(key=lambda one: (one.last_updated, one.id))
     else:
         found.sort(key=lambda one: hashlib.sha256(f"{seed}|{one.type}|{one.id}".encode()).digest())
+        if query.sort.endswith("_lastUpdated"):
+            found.sort(key=lambda one: one.last_updated)
     if query.sort.startswith("-"):
         found.reverse()
     return tuple(found)
 
 
-def _count(value: str, manner: Manner) -> int:
+def _count(value: str, most: int) -> int:
     if not value.isdigit() or int(value) < 1:
         raise BadValue("_count is not a positive number")
-    return min(int(value), manner.max_count)
+    return min(int(value), most)
 
 
 def _id_test(value: str) -> Test:
@@ -114,14 +132,14 @@ def _instant_test(value: str) -> Test:
     return lambda version: _compare(prefix, (version.last_updated, version.last_updated), (start, end))
 
 
-def _test(parameter: Parameter, value: str, manner: Manner) -> Test:
+def _test(parameter: Parameter, value: str, persona: Persona) -> Test:
     if parameter.kind == "date":
         prefix, start, end = _range(value)
         return lambda version: any(_compare(prefix, span, (start, end)) for span in _spans(version, parameter))
     wanted = value.split(",")
     if parameter.kind == "reference":
         people = parameter.name in ("patient", "subject", "individual")
-        if people and len(wanted) > 1 and manner.refuses_patient_lists:
+        if people and len(wanted) > 1 and persona.refuses_patient_lists:
             raise Refused(f"{parameter.name} takes one value at this hospital")
         references = frozenset(_reference(part, parameter) for part in wanted)
         return lambda version: not references.isdisjoint(_references(version, parameter))

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import copy
 import socket
 import threading
 import time
@@ -21,10 +20,13 @@ from starlette.routing import Route
 
 from fhir_adapter.core.study import FhirVersion
 from fhir_adapter.sandbox.auth import OPEN, Auth, Guard
-from fhir_adapter.sandbox.persona import PLAIN, Faults, Persona
-from fhir_adapter.sandbox.reception import BASE, TOKEN, Asked, Reception, Reply, http_date
+from fhir_adapter.sandbox.house import BASE, TOKEN, House, Place
+from fhir_adapter.sandbox.life import Life
+from fhir_adapter.sandbox.messages import Asked, Reply, http_date
+from fhir_adapter.sandbox.persona import PLAIN, Persona
+from fhir_adapter.sandbox.reception import Reception
 from fhir_adapter.sandbox.requests import Seen, UnexpectedRequests
-from fhir_adapter.sandbox.store import Version, load, record
+from fhir_adapter.sandbox.store import Version, load
 
 LOOPBACK = "127.0.0.1"
 _PATIENCE = 10.0
@@ -69,14 +71,15 @@ class _Server(uvicorn.Server):
 class Rehearsal:
     """A running rehearsal hospital."""
 
-    def __init__(self, reception: Reception, listener: socket.socket) -> None:
-        self.reception = reception
+    def __init__(self, house: House, listener: socket.socket, annex: socket.socket) -> None:
+        self.house = house
+        self.reception = Reception(house)
         self.port: int = listener.getsockname()[1]
-        self.base_url = reception.base_url
-        self.token_url = reception.guard.token_url
+        self.annex_url = house.place.annex
         self.requests: list[Seen] = []
         self._lock = threading.Lock()
-        self._listener = listener
+        self.life = Life(house, self._lock)
+        self._listeners = [listener, annex]
         app = Starlette(routes=[Route("/{path:path}", self._handle, methods=_METHODS)])
         config = uvicorn.Config(
             app,
@@ -93,7 +96,7 @@ class Rehearsal:
             timeout_graceful_shutdown=1,
         )
         self._server = _Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([listener],), name=f"rehearsal-{self.port}")
+        self._thread = threading.Thread(target=self._server.run, args=(self._listeners,), name=f"rehearsal-{self.port}")
         self._thread.daemon = True
 
     def start(self) -> None:
@@ -118,7 +121,29 @@ class Rehearsal:
         if self._thread.is_alive():
             self._server.force_exit = True
             self._thread.join(_PATIENCE)
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
+
+    @property
+    def base_url(self) -> str:
+        """The FHIR base address, as callers reach it."""
+        return self.house.base_url
+
+    @property
+    def token_url(self) -> str:
+        """Where tokens are had."""
+        return self.house.guard.token_url
+
+    def reached_at(self, origin: str) -> None:
+        """From now on every address that the hospital writes begins with this origin (of a proxy before it)."""
+        with self._lock:
+            self.house.origin = origin
+            self.house.guard.token_url = origin + TOKEN
+
+    @property
+    def busiest(self) -> int:
+        """The most requests that were being answered at one moment."""
+        return self.reception.turnstile.busiest
 
     @property
     def unexpected(self) -> list[Seen]:
@@ -128,55 +153,60 @@ class Rehearsal:
     @property
     def persona(self) -> Persona:
         """How it behaves at the moment."""
-        return self.reception.persona
+        return self.house.persona
 
     def play(self, persona: Persona) -> None:
         """From now on it behaves like this; faults are counted anew."""
         with self._lock:
-            self.reception.persona = persona
-            self.reception.faults = Faults(persona.faults)
+            self.house.play(persona)
 
     def record(self, type_: str, id_: str) -> dict[str, Any]:
-        """The current version of a record, as a copy that may be changed and handed to `edit`.
-
-        Raises:
-            KeyError: there is none.
-        """
-        with self._lock:
-            chain = self.reception.store.chain(type_, id_)
-        if not chain or chain[-1].deleted:
-            raise KeyError(f"no {type_} of that id at this hospital")
-        return copy.deepcopy(chain[-1].data)
+        """As `life.record`."""
+        return self.life.record(type_, id_)
 
     def edit(self, resource: Mapping[str, Any]) -> Version:
-        """Life goes on: a new version of a record, or a new record, with the server's versionId and lastUpdated."""
-        with self._lock:
-            return self.reception.store.put(resource, self.reception.clock())
+        """As `life.edit`."""
+        return self.life.edit(resource)
 
     def plant(self, body: bytes) -> Version:
-        """A record exactly as these bytes, however broken, as long as its type and id can be found."""
-        with self._lock:
-            return self.reception.store.append(record(body))
+        """As `life.plant`."""
+        return self.life.plant(body)
 
     def delete(self, type_: str, id_: str) -> Version:
-        """The record is deleted; reads say 410, its history keeps it."""
-        with self._lock:
-            return self.reception.store.delete(type_, id_, self.reception.clock())
+        """As `life.delete`."""
+        return self.life.delete(type_, id_)
 
     def expire_searches(self) -> None:
         """Every next link given so far answers 410."""
         with self._lock:
-            self.reception.places.forget()
+            self.reception.pages.places.forget()
 
     def revoke_tokens(self) -> None:
         """Every access token given so far answers 401."""
         with self._lock:
-            self.reception.guard.revoke()
+            self.house.guard.revoke()
+
+    def forget_exports(self) -> None:
+        """Every export job is gone; its status answers 404."""
+        with self._lock:
+            self.reception.exports.forget()
 
     async def _handle(self, request: Request) -> Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         query = tuple(parse_qsl(request.url.query, keep_blank_values=True))
-        asked = Asked(request.method, request.url.path, query, headers, await request.body())
+        annex = (request.scope.get("server") or ("", 0))[1] != self.port
+        asked = Asked(request.method, request.url.path, query, headers, await request.body(), annex)
+        turnstile = self.reception.turnstile
+        turnstile.enter()
+        try:
+            reply = self._logged(asked, headers)
+            if reply.seconds:
+                await asyncio.sleep(reply.seconds)
+        finally:
+            turnstile.leave()
+        return self._response(reply)
+
+    def _logged(self, asked: Asked, headers: dict[str, str]) -> Reply:
         with self._lock:
             reply = self._reply(asked)
             authorized = headers.pop("authorization", None) is not None
@@ -184,16 +214,16 @@ class Rehearsal:
                 Seen(
                     method=asked.method,
                     path=asked.path,
-                    query=query,
+                    query=asked.query,
                     headers=headers,
                     authorized=authorized,
                     status=reply.status,
                     unexpected=reply.unexpected,
+                    annex=asked.annex,
+                    at=self.house.clock(),
                 )
             )
-        if reply.seconds:
-            await asyncio.sleep(reply.seconds)
-        return self._response(reply)
+        return reply
 
     def _reply(self, asked: Asked) -> Reply:
         try:
@@ -203,7 +233,7 @@ class Rehearsal:
             return Reply(500, text.encode(), "text/plain", unexpected=text)
 
     def _response(self, reply: Reply) -> Response:
-        headers = {**reply.headers, "Date": http_date(self.reception.clock())}
+        headers = {**reply.headers, "Date": http_date(self.house.clock())}
         if reply.cut:
             headers["Content-Length"] = str(len(reply.body) + 1000)
         return Response(reply.body, reply.status, headers, reply.media)
@@ -238,10 +268,11 @@ def start(
     """
     store = load(folder)
     listener = _listener(stage.port)
-    origin = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
-    guard = Guard(auth, origin + TOKEN, stage.clock)
-    reception = Reception(fhir_version, origin, store, guard, persona, strict, stage.clock, stage.seed)
-    rehearsal = Rehearsal(reception, listener)
+    annex = _listener(0)
+    here, there = (f"http://{LOOPBACK}:{one.getsockname()[1]}" for one in (listener, annex))
+    place = Place(fhir_version, here, there, strict, stage.seed)
+    house = House(place, store, Guard(auth, here + TOKEN, stage.clock), persona, stage.clock)
+    rehearsal = Rehearsal(house, listener, annex)
     rehearsal.start()
     return rehearsal
 

@@ -34,6 +34,8 @@ class Version:
     body: bytes | None
     data: dict[str, Any] = field(default_factory=dict)
     cache: dict[str, Any] = field(default_factory=dict)
+    visible_from: datetime | None = None
+    """When a late commit can be seen; None: it always could."""
 
     @property
     def deleted(self) -> bool:
@@ -44,6 +46,18 @@ class Version:
     def order(self) -> tuple[datetime, int]:
         """By time, then by version number."""
         return self.last_updated, int(self.version_id) if self.version_id.isdigit() else 0
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """When something is written: by the clock of the node that writes it, and from when on it can be seen.
+
+    Without `exact` the time is moved behind everything written so far, so that no two are equal.
+    """
+
+    now: datetime
+    visible_from: datetime | None = None
+    exact: bool = False
 
 
 class _HistoryLine(msgspec.Struct, rename="camel"):
@@ -66,6 +80,8 @@ class Store:
             for chain in records.values():
                 chain.sort(key=lambda version: version.order)
         self._newest = max((chain[-1].last_updated for chain in self._chains()), default=EPOCH)
+        self.revision = 0
+        self.late = False
 
     def types(self) -> list[str]:
         """Every type there is a record of."""
@@ -85,15 +101,15 @@ class Store:
         every = [version for chain in self._chains(type_) for version in chain]
         return sorted(every, key=lambda version: (version.order, version.type, version.id), reverse=True)
 
-    def put(self, resource: Mapping[str, Any], now: datetime) -> Version:
+    def put(self, resource: Mapping[str, Any], stamp: Stamp) -> Version:
         """A new version of a record, or a new record; `meta.versionId` and `meta.lastUpdated` are the server's."""
         type_, id_ = str(resource["resourceType"]), str(resource["id"])
-        number, instant = self._next(type_, id_, now)
+        number, instant = self._next(type_, id_, stamp)
         meta = {**resource.get("meta", {}), "versionId": number, "lastUpdated": written(instant)}
         data = {**resource, "meta": meta}
-        return self.append(Version(type_, id_, number, instant, encoded(data), data))
+        return self.append(Version(type_, id_, number, instant, encoded(data), data, visible_from=stamp.visible_from))
 
-    def delete(self, type_: str, id_: str, now: datetime) -> Version:
+    def delete(self, type_: str, id_: str, stamp: Stamp) -> Version:
         """The record is gone; its history stays.
 
         Raises:
@@ -101,8 +117,8 @@ class Store:
         """
         if not self.chain(type_, id_):
             raise KeyError(f"no {type_} of that id at this hospital")
-        number, instant = self._next(type_, id_, now)
-        return self.append(Version(type_, id_, number, instant, None))
+        number, instant = self._next(type_, id_, stamp)
+        return self.append(Version(type_, id_, number, instant, None, visible_from=stamp.visible_from))
 
     def _of(self, type_: str) -> dict[str, list[Version]]:
         return self._versions.setdefault(type_, {})
@@ -112,16 +128,23 @@ class Store:
             if type_ in (None, name):
                 yield from list(records.values())
 
-    def _next(self, type_: str, id_: str, now: datetime) -> tuple[str, datetime]:
+    def chains(self, type_: str) -> list[list[Version]]:
+        """Every record of a type with all its versions."""
+        return [list(chain) for chain in list(self._versions.get(type_, {}).values())]
+
+    def _next(self, type_: str, id_: str, stamp: Stamp) -> tuple[str, datetime]:
         chain = self.chain(type_, id_)
         before = chain[-1].version_id if chain else "0"
         number = str(int(before) + 1) if before.isdigit() else str(len(chain) + 1)
-        return number, max(to_milliseconds(now), self._newest + _TICK)
+        instant = to_milliseconds(stamp.now)
+        return number, instant if stamp.exact else max(instant, self._newest + _TICK)
 
     def append(self, version: Version) -> Version:
         """This version as the newest of its record, as it stands."""
         self._of(version.type).setdefault(version.id, []).append(version)
         self._newest = max(self._newest, version.last_updated)
+        self.revision += 1
+        self.late = self.late or version.visible_from is not None
         return version
 
 

@@ -54,7 +54,7 @@ def test_the_shipped_hospitals_open(tmp_path: Path, fixtures: Path) -> None:
         west, south = rehearsed.hospitals["west"], rehearsed.hospitals["south"]
         form = {"grant_type": "client_credentials", "scope": "system/*.read"}
         key = ECKey.import_key((keys / "west.pem").read_bytes())
-        now = int(west.reception.clock().timestamp())
+        now = int(west.house.clock().timestamp())
         claims = {"iss": "fhir-adapter", "sub": "fhir-adapter", "aud": west.token_url, "exp": now + 60, "jti": "1"}
         assertion = jwt.encode({"alg": "ES384", "kid": key.thumbprint()}, claims, key, algorithms=["ES384"])
         signed = {**form, "client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
