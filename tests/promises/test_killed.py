@@ -19,8 +19,8 @@ from tests.promises import looking
 from tests.promises.conftest import Shelf
 from tests.promises.programs import StudyFolder, study_folder
 
-ROUNDS = 4
-KILLS = 3
+ROUNDS = 3
+KILLS = 4
 """Rounds over fresh databases, and kills in each: twelve for each backend."""
 
 

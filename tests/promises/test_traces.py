@@ -14,7 +14,7 @@ from tests.promises.conftest import Synced
 
 PLACE = re.compile(
     r"    at (?P<element>.+) of (?P<type>\w+)/(?P<id>.+), (?P<hospital>\w+), version .+, received \d{4}-.+")
-STEP = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:\[(?P<index>\d+)\]|\[(?P<slice>[\w-]+)\])?")
+STEP = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:\[(?P<slice>[a-z][\w-]*)\])?(?:\[(?P<index>\d+)\])?")
 
 
 def test_every_value_ends_in_a_url_and_an_element(synced: Synced) -> None:
@@ -82,7 +82,7 @@ def _has(value: Any, path: str) -> bool:
             named = [one for one in value if one.get("url", "").endswith(found["slice"])]
             if not named:
                 return False
-            value = named[0]
+            value = named if found["index"] is not None else named[0]
         if found["index"] is not None:
             if not isinstance(value, list) or int(found["index"]) >= len(value):
                 return False
