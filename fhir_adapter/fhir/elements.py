@@ -227,6 +227,8 @@ class Resource(Element, frozen=True, kw_only=True):
 
 def extensions(holder: Any, *urls: str) -> tuple[Extension, ...]:
     """The extensions of a resource or element whose url is, or ends with `/` and, one of `urls`."""
+    if not holder.extension:  # the usual case, asked for every element
+        return ()
     return tuple(e for e in holder.extension if e.url in urls or e.url.rsplit("/", 1)[-1] in urls)
 
 
