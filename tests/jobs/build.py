@@ -22,6 +22,9 @@ NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 PATIENTS = 3
+FIRST = 9
+"""The three patients of South hospital with whom nothing is wrong: after them a sync is whole."""
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -110,9 +113,9 @@ def job(folder: Path, databases: Databases | None = None) -> Iterator[Job]:
 
 
 def _few(source: Path, target: Path) -> None:
-    """The fixtures of the first patients: their records, the study, and what belongs to nobody."""
+    """The fixtures of these patients: their records, the study, and what belongs to nobody."""
     target.mkdir(parents=True)
-    people = [json.loads(line)["id"] for line in _lines(source / "Patient.ndjson")[:PATIENTS]]
+    people = [json.loads(line)["id"] for line in _lines(source / "Patient.ndjson")[FIRST:FIRST + PATIENTS]]
     for path in source.glob("*.ndjson"):
         if path.name == "history.ndjson":
             continue
