@@ -40,7 +40,7 @@ def test_four_ways_to_go_are_four_events(own_hall: Hall, database_urls: Database
         outcomes = [flow.sync(work, [])]
         sizes = work.trial.frames(("lesion_measurement",), standings=("current",))["lesion_measurement"]
         ids = {work.vault.key("west", "Observation", one): one for one in work.vault.ids("west", "Observation")}
-        chosen: list[Any] = [row for row in sizes.itertuples() if row.resource in ids][:3]
+        chosen: list[Any] = [row for row in sizes.itertuples() if row.resource in ids and row.size_um > 0][:3]
         gone, error, corrected = (ids[row.resource] for row in chosen)
         west.delete("Observation", gone)
         west.edit({**west.record("Observation", error), "status": "entered-in-error"})

@@ -59,8 +59,8 @@ def test_every_endpoint_has_somebody_to_trace(synced: Synced, endpoint: str) -> 
 
 
 def _some(subjects: list[Any], backend: str) -> list[Any]:
-    """Everybody on SQLite; on PostgreSQL, which answers each of the many questions later, every eighth."""
-    return subjects if backend == "sqlite" else subjects[::8]
+    """Every second on SQLite; on PostgreSQL, which answers each of the many questions later, every eighth."""
+    return subjects[::2] if backend == "sqlite" else subjects[1::8]
 
 
 def _stands(work: Workspace, hospital: str, type: str, id: str, element: str) -> bool:
