@@ -28,10 +28,21 @@ from fhir_adapter.core.runs import HospitalOutcome, NotDue, Progress, RunOutcome
 from fhir_adapter.core.study import Hospital, LogLevel
 from fhir_adapter.jobs import log as logs
 from fhir_adapter.jobs import schedule as loop
-from fhir_adapter.steps import deciding, rebuilding, rehearsing, reporting, scheduling, summing_up, tracing, watching
+from fhir_adapter.steps import (
+    deciding,
+    planning,
+    rebuilding,
+    rehearsing,
+    reporting,
+    scheduling,
+    summing_up,
+    tracing,
+    watching,
+)
 from fhir_adapter.steps.deciding import Choice
 from fhir_adapter.steps.leases import trial_lease
 from fhir_adapter.steps.mapping import Mapper, map_hospital
+from fhir_adapter.steps.planning import Examined, Planned
 from fhir_adapter.steps.projecting import project
 from fhir_adapter.steps.pulling import pull_hospital
 from fhir_adapter.steps.settling import conclude as conclude_subjects
@@ -132,8 +143,19 @@ def conclude(work: Workspace, told: Progress = silent, *, everyone: bool = False
 
 
 def status(work: Workspace) -> Status:
-    """What is whole, what is open, how the last runs ended, what waits for a person."""
-    return summing_up.status(work)
+    """What is whole, what is open, how the last runs ended, who is left alone, what waits for a person."""
+    shown = summing_up.status(work)
+    return msgspec.structs.replace(shown, lines=[*planning.paused_lines(work), *shown.lines])
+
+
+def plan(work: Workspace, hospital: str) -> list[Planned]:
+    """Every question of a hospital's next pull, with its reason; nothing is asked yet."""
+    return planning.plan_hospital(work, hospital)
+
+
+def doctor(work: Workspace, hospitals: Sequence[str]) -> list[Examined]:
+    """Each step of asking a hospital, how it went, and how to mend it."""
+    return planning.examine_hospitals(work, hospitals)
 
 
 # --- people decide -------------------------------------------------------------------------------------------------

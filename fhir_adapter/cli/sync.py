@@ -24,7 +24,8 @@ from fhir_adapter.cli.options import (
 def add_to(app: typer.Typer) -> None:
     """Put the commands of this group on the application."""
     for name, command in (("sync", sync), ("pull", pull), ("map", map_records), ("settle", settle),
-                          ("derive", derive), ("status", status), ("schedule", schedule)):
+                          ("derive", derive), ("status", status), ("schedule", schedule), ("plan", plan),
+                          ("doctor", doctor)):
         app.command(name, rich_help_panel="Ask and derive")(command)
 
 
@@ -48,6 +49,39 @@ def schedule(study: StudyOption = HERE, log_level: LevelOption = None, json: Jso
     from fhir_adapter import flow
 
     flow.schedule(study, lambda outcome: _show(outcome, json), level_of(log_level))
+
+
+def plan(
+    hospital: Annotated[str, typer.Argument(help="A hospital of the study.")],
+    study: StudyOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Show every question that the next pull will ask a hospital, and why; no record is asked for."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work:
+        rows = flow.plan(work, hospital)
+    if json:
+        as_json(rows)
+        return
+    table("Plan", ("type", "question", "mode", "why"), [(r.type, r.words or "(not asked)", r.mode, r.reason)
+                                                         for r in rows])
+
+
+def doctor(hospitals: HospitalsArgument = None, study: StudyOption = HERE, json: JsonOption = False) -> None:
+    """Test each step of asking a hospital (name, TLS, token, metadata, each type) and say how to mend it."""
+    from fhir_adapter import flow
+    from fhir_adapter.core.errors import worst
+
+    with workspace(study) as work:
+        examined = flow.doctor(work, hospitals or [])
+    if json:
+        as_json(examined)
+    else:
+        rows = [(one.hospital, found.step, "well" if found.is_well else "NOT WELL", found.seen, found.remedy)
+                for one in examined for found in one.findings]
+        table("Findings", ("hospital", "step", "", "seen", "to mend it"), rows)
+    raise typer.Exit(worst([one.code for one in examined]))
 
 
 def pull(

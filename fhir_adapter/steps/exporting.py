@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from fhir_adapter.core.study import Hospital
 from fhir_adapter.core.windows import Coverage, Gap, Page, Question, WindowState
 from fhir_adapter.steps import asking
 from fhir_adapter.steps.asking import Asked, members_only
 from fhir_adapter.steps.intake import Intake
 from fhir_adapter.steps.vanishing import known_ones
+from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.opened import link_digest
 from fhir_adapter.store.records import Kept, StoredWindow
 from fhir_adapter.wire import bulk, plan
@@ -30,8 +32,8 @@ TRIES = 2
 class _Taken:
     """What an export has brought so far."""
 
-    def __init__(self, order: bulk.Order) -> None:
-        self.order = order
+    def __init__(self, wanted: bulk.Order) -> None:
+        self.order = wanted
         self.ids: dict[str, set[str]] = {}
         self.types: set[str] = set()
         self.faulty: set[str] = set()
@@ -43,15 +45,14 @@ def export(connection: Connection, intake: Intake, patients: frozenset[str], sta
     """Exports the clinical types, and asks by search for those that exports do not bring; what full ones brought."""
     hospital = intake.hospital
     types = plan.exported_types(hospital)
-    order = _order(intake, types, patients)
-    window = _window(connection, intake, order)
+    window = _window(connection, intake, order(intake.work, hospital, patients))
     taken = _taken(connection, intake, window, patients)
     full: dict[str, Asked] = {}
     brought: set[str] = set()
     if taken is not None:
         brought = _brought(intake, taken, types)
         _cover(intake, taken, sorted(brought), patients, started)
-        if order.since is None and taken.at is not None:
+        if taken.order.since is None and taken.at is not None:
             full = {type: Asked(ids=taken.ids.get(type, set()), patients=set(patients),
                                 whole=not taken.resumed and not {type, "*"} & taken.faulty) for type in brought}
     else:
@@ -62,9 +63,9 @@ def export(connection: Connection, intake: Intake, patients: frozenset[str], sta
     return full
 
 
-def _order(intake: Intake, types: tuple[str, ...], patients: frozenset[str]) -> bulk.Order:
+def order(work: Workspace, hospital: Hospital, patients: frozenset[str]) -> bulk.Order:
     """What to export: changes alone, unless a patient or a type has no whole answer yet (Q23)."""
-    hospital = intake.hospital
+    types = plan.exported_types(hospital)
     settings = hospital.pull.bulk
     level = {"system": "", "patient": "Patient"}.get(settings.level or "", "")
     group = settings.group or hospital.cohort.group
@@ -72,8 +73,8 @@ def _order(intake: Intake, types: tuple[str, ...], patients: frozenset[str]) -> 
         level = group or ""
     elif settings.level is None:
         level = "Patient"
-    coverage = intake.work.vault.coverage(hospital.id)
-    absent = set(types) - set(intake.work.vault.lessons(hospital.id, "exported"))
+    coverage = work.vault.coverage(hospital.id)
+    absent = set(types) - set(work.vault.lessons(hospital.id, "exported"))
     since = [row.since if (row := coverage.get((type, patient))) is not None else None
              for type in types if type not in absent for patient in patients]
     known = [one for one in since if one is not None]
@@ -81,10 +82,10 @@ def _order(intake: Intake, types: tuple[str, ...], patients: frozenset[str]) -> 
     return bulk.Order(level=level, types=(*types, "Medication"), since=from_when)
 
 
-def _window(connection: Connection, intake: Intake, order: bulk.Order) -> StoredWindow:
+def _window(connection: Connection, intake: Intake, wanted: bulk.Order) -> StoredWindow:
     """The window of this export; another one that is still open is ended at the server first (Q21)."""
-    question = Question(type=EXPORT, since=order.since, mode="last_updated" if order.since else "full_reread",
-                        parameters=(("level", order.level), *order.address), reason="one export for all types")
+    question = Question(type=EXPORT, since=wanted.since, mode="last_updated" if wanted.since else "full_reread",
+                        parameters=(("level", wanted.level), *wanted.address), reason="one export for all types")
     vault, hospital = intake.work.vault, intake.hospital.id
     for other in vault.windows(hospital, WindowState.OPEN):
         if other.question.type == EXPORT and other.question != question:
@@ -97,14 +98,14 @@ def _window(connection: Connection, intake: Intake, order: bulk.Order) -> Stored
 def _taken(connection: Connection, intake: Intake, window: StoredWindow, patients: frozenset[str]) -> _Taken | None:
     """Everything that the export brought; None if it could not be had, and the window says why."""
     question = window.question
-    order = bulk.Order(level=dict(question.parameters)["level"], since=question.since,
+    wanted = bulk.Order(level=dict(question.parameters)["level"], since=question.since,
                        types=tuple(dict(question.parameters).get("_type", "").split(",")))
     status = window.next
     read = window.visited if not window.issues else frozenset()
     for _ in range(TRIES):
-        taken = _Taken(order)
+        taken = _Taken(wanted)
         try:
-            status = status or _begun(connection, intake, window, order)
+            status = status or _begun(connection, intake, window, wanted)
             if _all_parts(connection, intake, (window, status, read), patients, taken):
                 bulk.end(connection, status)
                 whole = not taken.faulty
@@ -126,9 +127,9 @@ def _taken(connection: Connection, intake: Intake, window: StoredWindow, patient
     return None
 
 
-def _begun(connection: Connection, intake: Intake, window: StoredWindow, order: bulk.Order) -> str:
+def _begun(connection: Connection, intake: Intake, window: StoredWindow, wanted: bulk.Order) -> str:
     """The status of a new job, kept before anything else: a restart must find it."""
-    status = bulk.kick_off(connection, order)
+    status = bulk.kick_off(connection, wanted)
     intake.page(Page(url="", entries=(), next=status), (), window=window)
     return status
 

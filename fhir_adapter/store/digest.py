@@ -11,7 +11,6 @@ import msgspec
 from fhir_adapter.store.opened_trial import OpenTrial
 from fhir_adapter.store.transaction import Transaction, listed
 
-
 MANNER = {"site": frozenset({"mode"})}
 """Columns that tell how a hospital was asked, not what it said: searched, exported or delivered, the truth is one."""
 

@@ -286,6 +286,11 @@ def _sorts(connection: Connection, question: Question) -> bool:
     return "_sort=" in _address(connection, question)
 
 
+def words(connection: Connection, question: Question) -> str:
+    """The first address of a question, as it would be asked now."""
+    return _address(connection, question)
+
+
 def _address(connection: Connection, question: Question, also: frozenset[str] = frozenset()) -> str:
     """The first address of a question, in the words learned and `also` the given ones.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from fhir_adapter import flow, kit
@@ -36,8 +37,6 @@ def _delivered(folder: Path) -> Path:
 
 
 def _asked(work: Workspace, **pull: Any) -> Workspace:
-    import msgspec
-
     west = work.study.hospitals["west"]
     changed = west.model_copy(update={"pull": Pull(**{"rate": "1000/s", **pull})})
     study = work.study.model_copy(update={"hospitals": {"west": changed}})
