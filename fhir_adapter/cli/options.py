@@ -30,7 +30,7 @@ class Level(StrEnum):
 
 LevelOption = Annotated[
     Level | None,
-    typer.Option("--log-level", help="How much is logged, as JSON lines to stderr, or to the file that settings.toml names."),
+    typer.Option("--log-level", help="How much is logged, as JSON lines to stderr or to settings.toml's file."),
 ]
 HERE = Path()
 

@@ -65,7 +65,7 @@ def run(*words: str | Path, study: Path | None = None) -> Ended:
 def program(*words: str, folder: Path) -> Ended:
     """A command as its own process, in a folder."""
     done = subprocess.run([*PROGRAM, *words], cwd=folder, env=environment(), capture_output=True, text=True,
-                          check=False, timeout=120)
+                          check=False, timeout=600)
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
