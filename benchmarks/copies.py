@@ -15,6 +15,18 @@ CANARY = re.compile(rb"\bZZCANARY-")
 SHARED = ("Medication", "ResearchStudy")
 """Types of which a hospital has one set for all patients."""
 
+DRESS = (
+    b'{"language":"en","text":{"status":"generated","div":"<div xmlns=\\"http://www.w3.org/1999/xhtml\\"><p><b>Narrative'
+    b'</b></p><table><tr><td>made</td><td>by the server, told to people</td></tr></table></div>"},"note":[{"time":'
+    b'"2025-03-04T05:06:07Z","authorReference":{"reference":"Practitioner/zz-somebody","display":"Somebody Else"},'
+    b'"text":"Nothing that the trial asks."}],'
+)
+META = (
+    b'"meta":{"source":"urn:oid:2.999.1.2.3#aBcDeFgHiJkLmNoP","security":[{"system":'
+    b'"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"N","display":"normal"}],"tag":[{"system":'
+    b'"https://hospital.example/fhir/tag","code":"interface-17","display":"Laboratory interface"}],'
+)
+
 HOSPITALS = ("west", "east", "south")
 
 
@@ -31,6 +43,14 @@ def lines(hospital: str, type: str, copies: int = 1) -> list[bytes]:
     """The records of one type at a hospital, so many times, one a line."""
     original = (kit.fixtures_path() / "hospitals" / hospital / f"{type}.ndjson").read_bytes()
     return [line for copy in range(1 if type in SHARED else copies) for line in renumbered(original, copy).splitlines()]
+
+
+def dressed(line: bytes) -> bytes:
+    """The record with what hospitals' servers add and we do not read: narrative, note, source, security, tag.
+
+    It brings the fixtures' mean of 0.7 KB near the 1.5 KB that performance.md measured with.
+    """
+    return line.replace(b"{", DRESS, 1).replace(b'"meta":{', META, 1)
 
 
 def types(hospital: str) -> list[str]:

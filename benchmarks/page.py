@@ -1,0 +1,34 @@
+"""docs/benchmarks.md: the table of one run, and on what machine it was made."""
+
+import os
+import platform
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.rows import Row, markdown
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+HEAD = """# Benchmarks
+
+Made by `make bench ARGS=--write`. Ratios are medians of per-round pairs measured in the same run, processor time unless
+`wall` is said (PostgreSQL: with the server's own); absolute rates hold for this machine at this hour only.
+
+- The floor of *pages to committed facts* is what nobody can do without: the pages split into their entries with each
+  head read by msgspec (cheaper than a simdjson parse), and the very rows that we store (`version` with the raw body,
+  `origin`, facts) written by key, with one index a table, 1,000 resources a transaction.
+- Hospitals' answers were taken once over loopback HTTP and are given from memory: the client does all its work
+  (decompression, links, credentials), the rehearsal server's own time does not count.
+- A second sync writes what DESIGN §5.4 names: its run, its leases and fences, its windows (`question_window`,
+  `visited`), `whole_as_of` (in `coverage`) and `completeness`.
+"""
+
+
+def page(rows: Iterable[Row], rounds: int, copies: int) -> str:
+    """The page."""
+    load = os.getloadavg()[0]
+    machine = (f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores "
+               f"({platform.machine()}, {platform.system()}), load {load:.1f} at the end; {rounds} rounds, "
+               f"{copies} times the fixtures' patients.")
+    return f"{HEAD}\n{machine}\n\n{markdown(rows)}"
