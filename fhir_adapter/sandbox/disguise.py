@@ -6,10 +6,12 @@ they are.
 
 import copy
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 import msgspec
 
@@ -51,15 +53,19 @@ def _changes(persona: Persona) -> bool:
         False,
         0,
     )
-    return not plain or records.masks_errors or records.local_codes or records.medication != _PLAIN_RECORDS.medication
+    flags = (records.float_numbers, records.uuid_versions, records.masks_errors, records.local_codes)
+    return not plain or any(flags) or records.medication != _PLAIN_RECORDS.medication
 
 
 def _made(version: Version, persona: Persona, seed: int) -> Version:
     time, records = persona.time, persona.records
     last_updated = version.last_updated.replace(microsecond=0) if time.whole_seconds else version.last_updated
+    number = version.version_id
+    if records.uuid_versions:
+        number = str(uuid5(NAMESPACE_OID, f"{version.type}/{version.id}/{number}"))
     if version.body is None or not _readable(version.body):
-        return replace(version, last_updated=last_updated, cache={})
-    data = copy.deepcopy(version.data)
+        return replace(version, version_id=number, last_updated=last_updated, cache={})
+    data = json.loads(version.body) if records.float_numbers else copy.deepcopy(version.data)
     if records.masks_errors and is_error(data):
         data = _masked(data)
     if records.local_codes:
@@ -72,8 +78,10 @@ def _made(version: Version, persona: Persona, seed: int) -> Version:
     every = time.odd_dates_every
     if every and chance(seed, "date", version.type, version.id) % every == 0:
         _twist_date(data, chance(seed, version.id) % 3)
+    if records.uuid_versions and isinstance(data.get("meta"), dict):
+        data["meta"]["versionId"] = number
     _write_meta(data, last_updated, time)
-    return replace(version, last_updated=last_updated, body=encoded(data), data=data, cache={})
+    return replace(version, version_id=number, last_updated=last_updated, body=encoded(data), data=data, cache={})
 
 
 def _readable(body: bytes) -> bool:

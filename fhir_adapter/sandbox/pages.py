@@ -121,7 +121,8 @@ class Pages:
         size = min(int(count), persona.max_count)
         lost = ("_offset", "_since") if persona.paging.history_forgets_since else ("_offset",)
         kept = [(name, value) for name, value in asked.query if name not in lost]
-        link = f"{origin}{asked.path}" + (f"?{urlencode(asked.query)}" if asked.query else "")
+        shown = () if persona.paging.plain_history else asked.query
+        link = f"{origin}{asked.path}" + (f"?{urlencode(shown)}" if shown else "")
         again = f"{origin}{asked.path}" + (f"?{urlencode(kept)}" if kept else "")
         answer = Answer("history", type_, rows, size, link, (), int(offset), int(offset) // size + 1, again=again)
         return self._page(answer, asked)
@@ -160,7 +161,12 @@ class Pages:
         elif kind == "same_next" or (link is not None and loops_at and answer.page >= loops_at):
             link = f"{house.origin}{asked.path}?{urlencode(asked.query)}"
         extra = (*self._notes(answer), *_planted(fault, answer, asked))
-        return marred(Reply(200, bundle(answer, house.base_url, link, extra, total(answer, house))), fault)
+        return marred(Reply(200, self._bundle(answer, link, extra)), fault)
+
+    def _bundle(self, answer: Answer, link: str | None, extra: tuple[Any, ...]) -> bytes:
+        body = bundle(answer, self.house.base_url, link, extra, total(answer, self.house))
+        plain = answer.kind == "history" and self.house.persona.paging.plain_history
+        return body.replace(b'"status":"201 Created"', b'"status":"200 OK"') if plain else body
 
     def _notes(self, answer: Answer) -> list[dict[str, Any]]:
         """The OperationOutcome entries that this persona puts before the rows."""

@@ -146,6 +146,8 @@ class Reception:
 
     def _metadata(self) -> Reply:
         house, persona = self.house, self.house.persona
+        if persona.records.empty_metadata:
+            return Reply(200, msgspec.json.encode({"resourceType": "Bundle", "type": "searchset"}))
         types = [type_ for type_ in house.types() if type_ not in persona.unadvertised]
         known = house.guard.methods and persona.door.discovery != "smart"
         described = Described(

@@ -83,6 +83,8 @@ class Paging:
     history: bool = True
     history_forgets_since: bool = False
     """The next link of a history has lost `_since`."""
+    plain_history: bool = False
+    """Entries of a history never say 201, and its self link has no parameters."""
     since_as_text: bool = False
     """`_since` is compared as text, in history and export: an offset other than Z finds nothing or too much."""
 
@@ -128,6 +130,14 @@ class Records:
     """Drugs stand in records of their own (to be read one by one), or inside the record (`contained`)."""
     results_by_read_only: bool = False
     """Observations that a DiagnosticReport names are found by no search, only by id."""
+    float_numbers: bool = False
+    """Decimals come back as the nearest float: 1.10 as 1.1."""
+    uuid_versions: bool = False
+    """versionId is no number."""
+    forgets_deleted: bool = False
+    """A deleted record reads 404 instead of 410, and its history is gone with it."""
+    empty_metadata: bool = False
+    """/metadata is an empty searchset."""
     says_version: str = ""
     """The fhirVersion that /metadata tells instead of the true one."""
 
@@ -188,6 +198,8 @@ class Bulk:
     """Types that Patient and Group exports silently leave out."""
     references: bool = True
     """Patient and Group exports also hold what the patients' records refer to."""
+    unscoped: bool = False
+    """The scope of the token is not looked at."""
     unknown_group: Literal["missing", "empty"] = "missing"
     one_job: bool = False
     """429 for a second kick-off until the first job is deleted."""

@@ -40,12 +40,16 @@ class View:
         if not chain and type_ == "Medication" and house.persona.records.medication == "referenced":
             made = self._made_drugs().get(id_)
             return [made] if made is not None else []
-        return [disguised(one, house.persona, house.seed) for one in chain if self._is_visible(one)]
+        shown = [disguised(one, house.persona, house.seed) for one in chain if self._is_visible(one)]
+        return [] if shown and shown[-1].deleted and house.persona.records.forgets_deleted else shown
 
     def history(self, type_: str | None = None) -> list[Version]:
         """Every version that can be seen, newest first."""
         house = self.house
         every = house.store.history(type_)
+        if house.persona.records.forgets_deleted:
+            gone = {(one.type, one.id) for one in every if one.deleted}
+            every = [one for one in every if (one.type, one.id) not in gone]
         shown = (one for one in every if self._is_visible(one) and (one.type, one.id) not in house.hidden)
         return [disguised(one, house.persona, house.seed) for one in shown]
 
