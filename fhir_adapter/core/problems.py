@@ -29,6 +29,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 CODES: tuple[ProblemCode, ...] = (
     ProblemCode("malformed_json", "The bytes are not JSON, or nested deeper than 200.",
                 "Ask the hospital to send the record again; the bytes are kept in quarantine."),
+    ProblemCode("poison_slice", "The server fails on a small part of an answer, named by type and time.",
+                "Ask the hospital to look at its records of that type and time; all others were had."),
     ProblemCode("unreadable_head", "Type, id or subject of an entry could not be read.",
                 "Position, length and SHA-256 are kept; ask the hospital to look at that page."),
     ProblemCode("wrong_shape", "An element that we read has the wrong JSON type or a code outside its required list.",

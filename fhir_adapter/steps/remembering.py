@@ -6,9 +6,8 @@ from random import SystemRandom
 from fhir_adapter.core.study import Hospital
 from fhir_adapter.steps.intake import Intake
 from fhir_adapter.steps.workspace import Workspace
-from fhir_adapter.wire.client import Means
+from fhir_adapter.wire.client import Means, quiet_until
 from fhir_adapter.wire.connection import Connection
-from fhir_adapter.wire.quiet import QuietHours
 
 HABITS_LAST = timedelta(days=30)
 """After that a hospital is asked in full words again: servers learn too."""
@@ -30,8 +29,7 @@ def paused_until(work: Workspace, hospital: Hospital) -> datetime | None:
     now = work.clock()
     told = work.vault.lessons(hospital.id, "pause").get("*")
     until = [datetime.fromisoformat(told.value)] if told is not None else []
-    quiet = QuietHours.parse(hospital.pull.quiet_hours, hospital.pull.time_zone).until(now)
-    return max((one for one in (*until, quiet) if one is not None and one > now), default=None)
+    return max((one for one in (*until, quiet_until(hospital, now)) if one is not None and one > now), default=None)
 
 
 def _pause(intake: Intake, until: datetime) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import msgspec
 
+from fhir_adapter.core import cadence
 from fhir_adapter.core.errors import HospitalUnavailable, NotAllowed, UsageError
 from fhir_adapter.core.study import Hospital, Tls
 from fhir_adapter.wire.budget import Budget, parse_rate
@@ -20,7 +21,6 @@ from fhir_adapter.wire.envelope import MAX_PAGE, outcomes_of
 from fhir_adapter.wire.faults import Failing, Fault, NotFhir, OffOrigin, Paused, Refused, safe_code
 from fhir_adapter.wire.origin import Pin, is_loopback
 from fhir_adapter.wire.patience import ATTEMPTS, LONGEST_WAIT, classify, patiently, retry_after
-from fhir_adapter.wire.quiet import QuietHours
 from fhir_adapter.wire.secret import resolve
 
 FHIR_JSON = "application/fhir+json"
@@ -31,6 +31,12 @@ GIVE_UP_AFTER = 3
 NDJSON = "application/fhir+ndjson"
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TEXT_WAIT = re.compile(rb"\bin (?:another )?(\d{1,6}) seconds\b")
+
+
+def quiet_until(hospital: Hospital, now: datetime) -> datetime | None:
+    """When the quiet hours end that a hospital has now; None outside of them."""
+    pull = hospital.pull
+    return cadence.quiet_hours(pull.quiet_hours).until(now, pull.time_zone) if pull.quiet_hours else None
 
 
 class Means(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +93,6 @@ class Client:
         self._budget = Budget(parse_rate(hospital.pull.rate), hospital.pull.max_concurrency, means.clock, means.sleep)
         self._silent = 0
         self._paused_until = means.paused_until
-        self._quiet = QuietHours.parse(hospital.pull.quiet_hours, hospital.pull.time_zone)
         self._extra = {name: _header(name, value, means.folder) for name, value in hospital.auth.headers.items()}
         timeout = hospital.pull.timeout.total_seconds()
         self._deadline = timedelta(seconds=timeout * 10)
@@ -149,7 +154,7 @@ class Client:
     def paused_until(self, now: datetime) -> datetime | None:
         """Until when the server is not to be asked: it said so, or these are its quiet hours; None: ask."""
         wanted = self._paused_until if self._paused_until is not None and now < self._paused_until else None
-        return max((until for until in (wanted, self._quiet.until(now)) if until is not None), default=None)
+        return max((until for until in (wanted, quiet_until(self.hospital, now)) if until is not None), default=None)
 
     def _patiently(self, action: Callable[[], Reply], attempts: int = ATTEMPTS) -> Reply:
         until = self.paused_until(self.means.clock())
