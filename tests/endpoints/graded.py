@@ -82,3 +82,12 @@ def grades(derived: Derived, date: str = AFTER) -> dict[str, Any]:
     frame = frame[frame["date"] == date]
     return {term: reason if grade is None else grade
             for term, grade, reason in zip(frame["term"], frame["grade"], frame["reason"], strict=True)}
+
+
+def one_grade(derived: Derived, term: str, *columns: str, date: str = AFTER) -> Any:
+    """Columns of the only row of a term and day."""
+    frame = derived.frames["lab_toxicity"]
+    frame = frame[(frame["date"] == date) & (frame["term"] == term)]
+    assert len(frame) == 1, f"{len(frame)} rows"
+    found = tuple(frame[list(columns)].iloc[0].tolist())
+    return found[0] if len(columns) == 1 else found

@@ -1,5 +1,6 @@
 """Exposure to drugs and radiotherapy. Cases W110 to W115; endpoints.md §13, §0.13."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from fhir_adapter.endpoints import subgroups
 from fhir_adapter.endpoints.radiation import bed, eqd2, rounded
-from tests.endpoints.build import conclude, doubts, one, table, treated
+from tests.endpoints.build import conclude, doubts, one, protocol, table, treated
 
 Facts = dict[str, pd.DataFrame]
 
@@ -113,6 +114,8 @@ def test_w115_relative_dose_intensity_with_one_delay() -> None:
                 treatment="tislelizumab")
     assert found[:3] == (4, Decimal(800), 91)
     assert [float(number) for number in found[3:]] == pytest.approx([61.54, 92.3], abs=0.02)
+    assert one(derived, "exposure", "cycles", "planned_mg", "dose_percent", "doses_omitted", "doses_partial",
+               treatment="tislelizumab") == (4, Decimal(800), Decimal("100.00"), 1, 0)
 
 
 def test_a_full_cycle_of_capsules_is_full_intensity() -> None:
@@ -133,3 +136,58 @@ def test_a_stated_period_is_exposure_of_unknown_amount() -> None:
 
     assert one(derived, "exposure", "evidence", "doses", "doses_unknown", "total_mg", "duration_days",
                treatment="anlotinib") == ("stated", 1, 1, None, 60)
+
+
+def test_a_stopped_dose_is_a_partial_dose() -> None:
+    """§13: it is a dose of what was given; the two relative doses differ by the delay."""
+    derived = conclude(table("drug_administration", """
+        start_date dose_mg status
+        2023-01-02 200     completed
+        2023-01-30 100     stopped
+        """))
+
+    assert one(derived, "exposure", "doses", "doses_partial", "total_mg", "cycles", "dose_percent",
+               "relative_intensity", treatment="tislelizumab") == (
+        2, 1, Decimal(300), 2, Decimal("75.00"), Decimal("64.29"))
+
+
+def test_an_unknown_amount_leaves_both_relative_doses_empty() -> None:
+    """Capsules without strength: exposure yes, dose unknown."""
+    derived = conclude(table("drug_administration", "start_date dose_mg\n2023-01-02 200\n2023-01-23 -"))
+
+    assert one(derived, "exposure", "doses", "doses_unknown", "total_mg", "cycles", "dose_percent", "intensity",
+               "relative_intensity", treatment="tislelizumab") == (2, 1, Decimal(200), 2, None, None, None)
+
+
+COURSES = """
+    resource start_date site
+    c1       2023-01-09 neck
+    c2       2023-02-20 bone
+    """
+VOLUMES = "resource volume dose_cgy fractions\nc1 A 5000 25\nc2 B 6000 30"
+
+
+def test_each_course_is_told_with_its_effect() -> None:
+    """§13: per course, physical dose, EQD2 and BED with the alpha/beta that they were computed with."""
+    derived = conclude(treated(), table("radiotherapy", COURSES), table("radiotherapy_volume", VOLUMES))
+    found = one(derived, "exposure", "dose_cgy", "eqd2_gy", "bed_gy", "alpha_beta", "courses",
+                treatment="radiotherapy")
+
+    assert found[:4] == (Decimal(6000), Decimal("60.00"), Decimal("72.00"), 10)
+    assert [(one["site"], one["dose_cgy"], one["fractions"], one["eqd2_gy"], one["bed_gy"])
+            for one in json.loads(found[4])] == [
+        ("neck", "5000", 25, "50.00", "60.00"), ("bone", "6000", 30, "60.00", "72.00")]
+
+
+def test_the_subgroup_may_count_the_dose_to_some_sites_only() -> None:
+    """§13, option `dose_sites`: the dose to the primary or the neck; a course without a site stays among them."""
+    def group(*sites: str, courses: str = COURSES) -> Any:
+        rules = protocol(radiotherapy={"dose_sites": sites})
+        derived = conclude(treated(), table("radiotherapy", courses), table("radiotherapy_volume", VOLUMES),
+                           rules=rules)
+        return one(derived, "exposure", "dose_cgy", "at_least_subgroup", treatment="radiotherapy")
+
+    assert group() == (Decimal(6000), "yes")
+    assert group("neck", "thyroid") == (Decimal(5000), "no")
+    assert group("neck", courses=COURSES.replace("bone", "-")) == (Decimal(6000), "yes")
+    assert group("liver") == (None, "none")
