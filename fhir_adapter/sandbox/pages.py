@@ -60,7 +60,7 @@ class Pages:
         except Refused as error:
             return refused(400, "not-supported", str(error))
         except BadValue as error:
-            return refused(400, "invalid", str(error), str(error))
+            return objection(type_, given, house) or refused(400, "invalid", str(error), str(error))
         unexpected = f"unknown parameter of {type_}: {', '.join(query.unknown)}" if query.unknown else ""
         names = (*query.unknown, *query.dropped)
         strictly = persona.asking.unknown == "refused" or (asked.strict and persona.asking.heeds_strict)

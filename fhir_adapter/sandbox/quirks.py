@@ -110,7 +110,7 @@ ALL: tuple[Quirk, ...] = (
     Quirk("Q26d", "429 with epoch seconds", _limit("epoch", 300.0)),
     Quirk("Q26e", "429 with epoch milliseconds", _limit("epoch_ms", 300.0)),
     Quirk("Q26f", "429 with two hours", _limit("seconds", 7200.0)),
-    Quirk("Q27", "records that always answer 500", {"records.poison_every": 7}),
+    Quirk("Q27", "records that always answer 500", {"records.poison_every": 5}),
     Quirk("Q27b", "504 with HTML", {"faults": (Fault(kind="gateway", times=2),)}),
     Quirk("Q27c", "200 with an OperationOutcome instead of a Bundle", {"faults": (Fault(kind="outcome_only"),)}),
     Quirk("Q28", "short tokens", {"token_seconds": 3}),
