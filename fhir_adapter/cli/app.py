@@ -16,6 +16,9 @@ TRACEBACK = "FHIR_ADAPTER_TRACEBACK"
 
 PACKAGE = "fhir_adapter/"
 
+_STOPPING: list[int] = []
+"""The signal that ends this command, once it has come."""
+
 app = typer.Typer(
     name="fhir-adapter",
     help="From hospitals' FHIR servers to trial endpoints that a statistician can defend.",
@@ -31,21 +34,29 @@ results.add_to(app)
 
 def main() -> None:
     """Run a command; an AdapterError is shown without a traceback and gives its exit code; so does being stopped."""
+    _STOPPING.clear()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     try:
         app()
-    except AdapterError as error:
+    except BaseException as error:
+        if isinstance(error, SystemExit) and not error.code:
+            raise
+        if _STOPPING:  # whatever the command line's library or a database driver has made of it
+            print("fhir-adapter: stopped; running again is safe.", file=sys.stderr)
+            sys.exit(Stopped.exit_code)
+        _end(error)
+
+
+def _end(error: BaseException) -> NoReturn:
+    """Words and an exit code for whatever ended a command."""
+    if isinstance(error, AdapterError):
         print(f"fhir-adapter: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except Stopped as stopped:
-        print("fhir-adapter: stopped; running again is safe.", file=sys.stderr)
-        sys.exit(stopped.exit_code)
-    except Exception as error:
-        if os.environ.get(TRACEBACK):
-            raise
-        print(f"fhir-adapter: unexpected {_without_values(error)}", file=sys.stderr)
-        sys.exit(UNEXPECTED)
+    if not isinstance(error, Exception) or os.environ.get(TRACEBACK):
+        raise error
+    print(f"fhir-adapter: unexpected {_without_values(error)}", file=sys.stderr)
+    sys.exit(UNEXPECTED)
 
 
 def _without_values(error: Exception) -> str:
@@ -57,8 +68,9 @@ def _without_values(error: Exception) -> str:
             f"{TRACEBACK}=1 shows everything, which may include values of patients.")
 
 
-def _stop(_number: int, _frame: Any) -> NoReturn:
+def _stop(number: int, _frame: Any) -> NoReturn:
     """Ends the command in order; a second signal does not disturb that."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
+    _STOPPING.append(number)
+    for other in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(other, signal.SIG_IGN)
     raise Stopped

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from fhir_adapter.cli.options import HERE, JsonOption, StudyOption, as_json, progress, say, tell, workspace
-from fhir_adapter.core.errors import Stopped
 
 PANEL = "Begin"
 
@@ -44,18 +43,27 @@ def init(
     tell(flow.init(folder, rehearsal=rehearsal), json)
 
 
-def sandbox(study: StudyOption = HERE, json: JsonOption = False) -> None:
+def sandbox(
+    study: StudyOption = HERE,
+    persona: Annotated[
+        str, typer.Option("--persona", help="Whose habits: plain, hapi, epic, oracle, azure, medplum, athena.")
+    ] = "plain",
+    quirk: Annotated[
+        list[str] | None, typer.Option("--quirk", help="A habit on top, by its name in docs/sandbox.md; repeatable.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
     """Serve the rehearsal hospitals of the study on their loopback ports until stopped."""
     from fhir_adapter import flow
 
-    with flow.sandbox(study) as addresses:
+    with flow.sandbox(study, persona, tuple(quirk or ())) as addresses:
         lines = [f"{name}: {address}" for name, address in sorted(addresses.items())]
         there = "" if study == HERE else f" --study {study}"
         tell([*lines, f"Sync them from another terminal with `fhir-adapter sync{there}`; stop with Ctrl-C."], json,
              addresses)
         try:
             flow.wait_until_stopped()
-        except (KeyboardInterrupt, Stopped):
+        except KeyboardInterrupt:
             if not json:
                 say("Stopped.")
 

@@ -64,10 +64,11 @@ class DatabaseError(AdapterError):
     exit_code = DATABASE
 
 
-class Stopped(BaseException):
+class Stopped(KeyboardInterrupt):
     """Somebody ends the program (SIGTERM, Ctrl-C): leases are given back, and running again is safe.
 
-    No AdapterError and no Exception, so that no step takes it for a fault of its own and goes on.
+    No AdapterError and no Exception, so that no step takes it for a fault of its own and goes on; a KeyboardInterrupt,
+    because database drivers then leave their connection in order.
     """
 
     exit_code = INCOMPLETE

@@ -149,7 +149,8 @@ def _begin_sqlite(connection: Connection) -> None:
 def told(which: str) -> Iterator[None]:
     """Turns a driver's error into a person's text, without statement and without values."""
     try:
-        yield
+        with _stopping():
+            yield
     except DBAPIError as error:
         raise DatabaseError(_words(which, error.orig)) from None
     except SQLAlchemyError as error:
@@ -158,6 +159,20 @@ def told(which: str) -> Iterator[None]:
         if not type(error).__module__.startswith(("psycopg", "sqlite3")):
             raise
         raise DatabaseError(_words(which, error)) from None
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """A connection that was stopped amid a statement may refuse to roll back: being stopped is what counts then."""
+    try:
+        yield
+    except Exception as error:
+        found: BaseException | None = error
+        while found is not None and not isinstance(found, KeyboardInterrupt):
+            found = found.__cause__ or found.__context__
+        if found is not None:
+            raise found from None
+        raise
 
 
 def _words(which: str, error: BaseException | None) -> str:

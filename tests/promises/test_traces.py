@@ -66,7 +66,8 @@ def _some(subjects: list[Any], backend: str) -> list[Any]:
 def _stands(work: Workspace, hospital: str, type: str, id: str, element: str) -> bool:
     """Whether the head or any version of a record has this element."""
     versions = work.vault.versions_of([work.vault.key(hospital, type, id)])
-    return any(_has(json.loads(version.body), element) for version in versions if version.body)
+    bodies = [json.loads(version.body) for version in versions if version.body]
+    return any(_has(body, element) or _has(body.get("row"), element) for body in bodies)  # of a sheet, the column
 
 
 def _has(value: Any, path: str) -> bool:
