@@ -144,7 +144,8 @@ def test_the_loop_outlives_a_tick_that_fails(here: Job) -> None:
     settings = here.folder / "sync" / "settings.toml"
     sound = settings.read_text(encoding="utf-8")
     heard: list[RunOutcome] = []
-    ticks: list[Callable[[], int]] = [lambda: settings.write_text("nonsense = 1\n" + sound), lambda: settings.write_text(sound)]
+    ticks: list[Callable[[], int]] = [lambda: settings.write_text(f"nonsense = 1\n{sound}"),
+                                      lambda: settings.write_text(sound)]
 
     def listen(tick: Any, **_: Any) -> None:
         for change in ticks:
