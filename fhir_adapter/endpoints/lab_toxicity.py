@@ -56,7 +56,9 @@ def conclude(trial: Trial, spans: Mapping[str, Span], doubted: Mapping[str, Grou
         for (test, unit), places in _groups(values).items()
         for scale in by_test.get(test, ())
     ]
-    found = pd.concat(parts, ignore_index=True)
+    found = values.iloc[np.concatenate([places for places, _ in parts])].reset_index(drop=True)
+    for name in parts[0][1]:
+        found[name] = pd.Series([one for _, columns in parts for one in columns[name]], dtype=object)
     found = found.sort_values(["subject", "day", "test", "term", "fact_key"], ignore_index=True, kind="stable")
     return _finished(_compared(found, spans), trial, doubted)
 
@@ -72,8 +74,9 @@ def _groups(values: pd.DataFrame) -> dict[tuple[str, str | None], Any]:
             for (test, unit), start, end in zip(groups, starts.tolist(), ends.tolist(), strict=True)}
 
 
-def _graded(trial: Trial, values: pd.DataFrame, places: Any, scale: Scale, units: Units) -> pd.DataFrame:
-    """The values of one test in one written unit, graded by one term."""
+def _graded(trial: Trial, values: pd.DataFrame, places: Any, scale: Scale,
+            units: Units) -> tuple[Any, dict[str, list[Any]]]:
+    """The values of one test in one written unit, graded by one term: their places, and the columns this gives."""
     some: pd.DataFrame = values.iloc[places].reset_index(drop=True)
     about = attributes(trial.terms, scale.test)
     unit, reported = _in_limits_unit(some, scale, about, units)
@@ -95,20 +98,20 @@ def _graded(trial: Trial, values: pd.DataFrame, places: Any, scale: Scale, units
     chosen = whole.lowest if lowest else whole.highest
     asked = certain & (whole.lowest != whole.highest)
     version = trial.protocol.toxicity.ctcae
-    columns = {
+    same = {
         "term": scale.term, "direction": scale.direction, "ctcae": version,
         "soc": trial.terms.term(f"ctcae {version}", scale.term).get("soc"),
+        "screening": scale.term in SCREENING, "uses_baseline": scale.uses("baseline"),
+    }
+    return places, {
+        **{name: [value] * len(some) for name, value in same.items()},
         "grade": _or_none(chosen, certain), "lowest": _or_none(whole.lowest, ~ungradable),
-        "highest": _or_none(whole.highest, ~ungradable), "reason": reasons,
-        "question": _where(asked, scale.question), "screening": scale.term in SCREENING,
+        "highest": _or_none(whole.highest, ~ungradable), "reason": reasons.tolist(),
+        "question": _where(asked, scale.question),
         "policy": _where(asked, trial.protocol.toxicity.lab_symptom_policy),
-        "uses_baseline": scale.uses("baseline"),
         "label": [trial.terms.term(table, test).get("label", test)
                   for table, test in zip(some["table"].tolist(), some["test"].tolist(), strict=True)],
     }
-    for name, column in columns.items():
-        some[name] = pd.Series(column, index=some.index, dtype=object)
-    return some
 
 
 def _where(chosen: Any, text: str) -> list[str | None]:
@@ -214,7 +217,8 @@ def _finished(found: pd.DataFrame, trial: Trial, doubted: Mapping[str, Ground]) 
     held = [sorted(set(filter(None, (own, base))) | (doubted[subject].held if subject in doubted else frozenset()))
             for subject, own, base in zip(found["subject"].tolist(), found["held_kind"].tolist(),
                                           _of_baseline(found, "baseline_held"), strict=True)]
-    found["held_kinds"], found["provisional"] = [json.dumps(one) for one in held], [bool(one) for one in held]
+    found["held_kinds"] = [json.dumps(one) if one else "[]" for one in held]
+    found["provisional"] = [bool(one) for one in held]
     found["facts"] = _facts(found)
     found["value_fact"] = found["table"] + ":" + found["fact_key"]
     return found[[*COLUMNS, "value_fact"]].astype(object)
@@ -230,7 +234,8 @@ def _facts(found: pd.DataFrame) -> list[str]:
     rows = []
     for table, *keys in zip(found["table"].tolist(), found["fact_key"].tolist(), found["albumin"].tolist(),
                             _of_baseline(found, "baseline_key"), _of_baseline(found, "baseline_albumin"), strict=True):
-        rows.append(json.dumps(sorted({f"{table}:{key}" for key in keys if key is not None})))
+        named = sorted({f"{table}:{key}" for key in keys if key is not None})
+        rows.append(json.dumps(named) if len(named) > 1 else f'["{named[0]}"]')
     return rows
 
 
