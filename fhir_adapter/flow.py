@@ -267,9 +267,11 @@ def init(folder: Path, *, rehearsal: bool = False) -> list[str]:
     return rehearsing.init(folder, rehearsal=rehearsal)
 
 
-def sandbox(folder: Path) -> AbstractContextManager[dict[str, str]]:
-    """The rehearsal hospitals of a study, open until the block ends; their addresses by name."""
-    return rehearsing.rehearsal(folder)
+def sandbox(
+    folder: Path, persona: str = "plain", quirks: tuple[str, ...] = ()
+) -> AbstractContextManager[dict[str, str]]:
+    """The rehearsal hospitals of a study with a vendor's habits, open until the block ends; their addresses by name."""
+    return rehearsing.rehearsal(folder, persona, quirks)
 
 
 def wait_until_stopped() -> None:

@@ -203,3 +203,24 @@ def _joined(old: Any, new: Any) -> Any:
     if isinstance(old, frozenset):
         return old | new
     return old + new if isinstance(old, tuple) else new
+
+
+def table() -> str:
+    """Every quirk with its switches, as a Markdown table (docs/sandbox.md)."""
+    rows = [f"| {one.name} | {one.title} | {_shown(one)} |" for one in ALL]
+    return "\n".join(["| name | what a client meets | switches |", "|---|---|---|", *rows]) + "\n"
+
+
+def _shown(quirk: Quirk) -> str:
+    shown = [f"`{path} = {_written(value)}`" for path, value in quirk.switches.items()]
+    return ", ".join([*shown, quirk.how] if quirk.how else shown)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, frozenset):
+        return "{" + ", ".join(sorted(map(repr, value))) + "}"
+    if isinstance(value, Limit):
+        return f"Limit({value.requests} per {value.per:g} s, wait {value.wait:g} s as {value.form})"
+    if isinstance(value, tuple) and value and isinstance(value[0], Fault):
+        return ", ".join(f"{one.kind} on {one.on}" for one in value)
+    return repr(value)

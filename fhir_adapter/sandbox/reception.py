@@ -47,6 +47,7 @@ class Reception:
 
     @seed.setter
     def seed(self, seed: int) -> None:
+        """From now on the orders and chances of another seed."""
         self.house.seed = seed
 
     def answer(self, asked: Asked) -> Reply:

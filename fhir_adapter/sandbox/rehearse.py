@@ -1,7 +1,8 @@
 """Opens all rehearsal hospitals of a study, with throw-away keys where the study's files say that they lie.
 
-A rehearsal hospital is one that is asked by search, lives on loopback, has a folder of fixtures under its id, and
-keeps its secrets as `file:` in a folder named `sandbox`. Anything else is never served and no key of it is touched.
+A rehearsal hospital is one that is asked by search or bulk export, lives on loopback, has a folder of fixtures under
+its id, and keeps its secrets as `file:` in a folder named `sandbox`. Anything else is never served and no
+key of it is touched.
 """
 
 import os
@@ -20,6 +21,8 @@ from fhir_adapter.core.errors import UsageError
 from fhir_adapter.core.study import Hospital, Study
 from fhir_adapter.sandbox.auth import OPEN, Auth, Basic, Bearer, ClientSecret, SmartBackend
 from fhir_adapter.sandbox.persona import PLAIN, Persona
+from fhir_adapter.sandbox.personas import PERSONAS
+from fhir_adapter.sandbox.quirks import BY_NAME, quirked
 from fhir_adapter.sandbox.server import LOOPBACK, Rehearsal, Stage, serve
 
 SECRETS = "sandbox"
@@ -83,10 +86,24 @@ def rehearse(
         yield Rehearsed(_moved(study, opened), opened)
 
 
+def persona_of(name: str, quirks: tuple[str, ...] = ()) -> Persona:
+    """A vendor's persona with these quirks on top.
+
+    Raises:
+        UsageError: there is no such persona or quirk; the text names those there are.
+    """
+    if name not in PERSONAS:
+        raise UsageError(f"{name}: no such persona; there are {', '.join(PERSONAS)}.")
+    for one in quirks:
+        if one not in BY_NAME:
+            raise UsageError(f"{one}: no such quirk; there are {', '.join(BY_NAME)}.")
+    return quirked(PERSONAS[name], *quirks)
+
+
 def is_rehearsal(hospital: Hospital, folder: Path) -> bool:
-    """Whether this hospital is one of ours: searched, on loopback, with fixtures."""
+    """Whether this hospital is one of ours: asked over the wire, on loopback, with fixtures."""
     host = urlsplit(hospital.base_url).hostname
-    return hospital.pull.mode == "search" and host == LOOPBACK and (folder / hospital.id).is_dir()
+    return hospital.pull.mode in ("search", "bulk") and host == LOOPBACK and (folder / hospital.id).is_dir()
 
 
 def _moved(study: Study, opened: dict[str, Rehearsal]) -> Study:

@@ -8,7 +8,7 @@ from pathlib import Path
 from fhir_adapter import kit, study
 from fhir_adapter.core.errors import UsageError
 from fhir_adapter.core.study import Hospital, Person, Settings, Study
-from fhir_adapter.sandbox.rehearse import is_rehearsal, rehearse
+from fhir_adapter.sandbox.rehearse import is_rehearsal, persona_of, rehearse
 from fhir_adapter.steps.workspace import Workspace, opened
 
 SAMPLE = "hospitals/example.toml.sample"
@@ -93,9 +93,13 @@ def _is_invented(hospital: Hospital) -> bool:
 
 
 @contextmanager
-def rehearsal(folder: Path) -> Iterator[dict[str, str]]:
-    """The rehearsal hospitals of a study on the ports that its files name; their base URLs by name."""
-    with rehearse(study_at(folder), _fixtures(), ports="fixed", work=folder) as rehearsed:
+def rehearsal(folder: Path, persona: str = "plain", quirks: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:
+    """The rehearsal hospitals of a study on the ports that its files name; their base URLs by name.
+
+    Raises UsageError when there is no such persona or quirk.
+    """
+    habits = persona_of(persona, quirks)
+    with rehearse(study_at(folder), _fixtures(), ports="fixed", work=folder, persona=habits) as rehearsed:
         yield rehearsed.base_urls
 
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,18 @@ from typing import Any
 import httpx
 import pytest
 
-from fhir_adapter.sandbox import PLAIN, ClientSecret, Fault, Persona, Rehearsal, Stage, UnexpectedRequests, serve
-from fhir_adapter.sandbox.quirks import ALL, quirked
+from fhir_adapter.sandbox import (
+    PERSONAS,
+    PLAIN,
+    ClientSecret,
+    Fault,
+    Persona,
+    Rehearsal,
+    Stage,
+    UnexpectedRequests,
+    serve,
+)
+from fhir_adapter.sandbox.quirks import ALL, quirked, table
 from fhir_adapter.sandbox.rules import _NEED_TEXTS
 from tests.sandbox.build import Clock, get, hospital, ids, link, observation, pages, patient, search_ids
 from tests.sandbox.test_bulk import ASYNC, dose, exported, group, kick_off, lines, manifest_of
@@ -43,8 +52,8 @@ def quirky(tmp_path: Path, clock: Clock) -> Quirky:
     """Opens a hospital with 25 observations of p1 and some other records, and with these quirks; strict."""
     rows = [observation(f"o{n:02}", at=f"2026-01-01T00:00:00.{n:03}Z", code=LAB, status="final",
                         effectiveDateTime="2026-01-01T09:00:00+08:00") for n in range(25)]  # fmt: skip
-    report = {"resourceType": "DiagnosticReport", "id": "d1", "subject": {"reference": "Patient/p1"}}
-    report["result"] = [{"reference": "Observation/o03"}]  # type: ignore[assignment]
+    report: dict[str, Any] = {"resourceType": "DiagnosticReport", "id": "d1", "subject": {"reference": "Patient/p1"}}
+    report["result"] = [{"reference": "Observation/o03"}]
     more = [_event(), group("p1"), report, _told("t1"), dose("d1"), {"resourceType": "Medication", "id": "m1"}]
     folder = hospital(tmp_path / "west", [patient("p1"), patient("p2"), *rows, *more])
 
@@ -382,7 +391,6 @@ def test_q20_written_dates(quirky: Quirky) -> None:
     with quirky("Q20") as running:
         written = get(f"{running.base_url}/Observation/o01").json()["meta"]["lastUpdated"]
         assert written == "2026-01-01T08:00:00.001+08:00"
-        assert datetime.fromisoformat(written)
         assert get(question(running, f"&_lastUpdated=ge{written.replace('+', '%2B')}")).json()["total"] == 24
     with quirky("Q20b") as running:
         every = [one["resource"]["effectiveDateTime"] for page in pages(question(running)) for one in page["entry"]]
@@ -720,3 +728,11 @@ def test_names_are_unique_and_complete() -> None:
         assert one.switches or one.how
 
 
+
+
+def test_the_page_lists_every_quirk() -> None:
+    """docs/sandbox.md ends with the table as the code has it, and names every persona."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+
+    assert page.endswith(table()), "write the table of fhir_adapter.sandbox.quirks.table() into docs/sandbox.md"
+    assert all(f"`{name}`" in page for name in PERSONAS)

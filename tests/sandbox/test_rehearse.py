@@ -17,6 +17,7 @@ from fhir_adapter.core.study import Hospital, Protocol, Settings, Study
 from fhir_adapter.core.units import Units
 from fhir_adapter.sandbox import rehearse
 from fhir_adapter.sandbox.auth import ASSERTION_TYPE
+from fhir_adapter.sandbox.rehearse import persona_of
 from tests.sandbox.build import get, hospital, patient
 
 SYNC = Path(__file__).resolve().parents[2] / "sync"
@@ -161,3 +162,19 @@ def test_the_sample_is_ten_lines() -> None:
     lines = (SYNC / "hospitals" / "example.toml.sample").read_text().splitlines()
 
     assert len([line for line in lines if line and not line.startswith("#")]) <= 10
+
+
+def test_a_persona_by_its_name() -> None:
+    """With quirks on top; an unknown name is said with those there are."""
+    assert persona_of("epic", ("Q7",)).paging.lifetime == 60.0
+    with pytest.raises(UsageError, match="there are plain, hapi, epic"):
+        persona_of("nobody")
+    with pytest.raises(UsageError, match="no such quirk"):
+        persona_of("plain", ("Q99",))
+
+
+def test_a_hospital_asked_in_bulk_is_rehearsed_too(tmp_path: Path, fixtures: Path) -> None:
+    """With the persona's habits."""
+    west = {"name": "West", "base_url": "http://127.0.0.1:1/fhir", "pull": {"mode": "bulk"}}
+    with rehearse(study(tmp_path, west=west), fixtures, persona=persona_of("hapi")) as rehearsed:
+        assert rehearsed.hospitals["west"].persona.name == "hapi"
