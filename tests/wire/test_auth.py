@@ -266,3 +266,25 @@ def test_missing_settings_are_named() -> None:
             pass
 
 
+
+
+def test_a_bare_400_of_a_token_endpoint_is_tried_once_more_q28(tmp_path: Path) -> None:
+    """Q28: Epic now and then answers a bare 400 to a good assertion; the next one, with a new id, is taken."""
+    script = Script()
+    script.expect("oauth2/token", b" ", status=400)
+    script.expect("oauth2/token", _token("t1"))
+    with asking(script, hospital(auth=_smart(tmp_path, token_url=TOKEN_URL)), folder=tmp_path) as connection:
+        assert connection.client.credentials is not None
+        assert connection.client.credentials.headers() == {"Authorization": "Bearer t1"}
+    forms = [parse_qs(request.content.decode()) for request in script.requests if request.method == "POST"]
+
+    assert forms[0]["client_assertion"] != forms[1]["client_assertion"]
+
+
+def test_narrower_scopes_are_seen_q28(tmp_path: Path) -> None:
+    """Q28: what was asked for and not granted is known, for `plan`, `doctor` and the run's messages."""
+    script = Script()
+    script.expect("oauth2/token", _token("t1"))
+    auth = _smart(tmp_path, token_url=TOKEN_URL, scope="system/Patient.rs system/MedicationAdministration.rs")
+    with asking(script, hospital(auth=auth), folder=tmp_path) as connection:
+        assert connection.withheld == ("system/MedicationAdministration.rs",)
