@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterator
 from fractions import Fraction
@@ -18,6 +19,16 @@ from fhir_adapter.core.units import Unit, Units
 C = TypeVar("C", bound=Config)
 
 MEDDRA = "https://www.meddra.org"
+
+
+_LIMIT = re.compile(r"(-?\d+(\.\d+)?|LLN|ULN)?")
+_CONDITION = r"(baseline(<=|>=|<|>)([0-9.]+x)?(ULN|LLN)|value(<=|>=|<|>)(baseline|ULN|LLN)|(if|unless) [^;]+)"
+_CRITERION = {
+    "direction": re.compile("low|high"), "grade": re.compile("[1-4]"), "lower": _LIMIT, "upper": _LIMIT,
+    "branch": re.compile("absolute|ULN|LLN|baseline|above ULN|change"), "gap_rule": re.compile("(lower|higher)?"),
+    "condition": re.compile(f"({_CONDITION}(; *{_CONDITION})*)?"),
+}
+"""What the cells of mappings/ctcae/criteria-vX.csv may hold (docs/toxicity.md)."""
 
 
 class _Loading:
@@ -140,8 +151,11 @@ def _ctcae(loading: _Loading, folder: Path) -> dict[str, dict[str, dict[str, str
         path, ("code", "term", "soc", "grades"))} for path in sorted(folder.glob("v*.csv"))}
     for path in sorted(folder.glob("criteria-v*.csv")):
         columns = ("test", "term", "direction", "grade", "branch", "lower", "upper", "unit", "condition", "gap_rule")
-        found[f"criteria {path.stem.removeprefix('criteria-v')}"] = {
-            str(line): row for line, row in loading.table(path, columns)}
+        rows = dict(loading.table(path, columns))
+        for line, row in rows.items():
+            if wrong := [name for name, pattern in _CRITERION.items() if not pattern.fullmatch(row[name])]:
+                loading.wrong(path, f"line {line}: cannot be read: {', '.join(wrong)}")
+        found[f"criteria {path.stem.removeprefix('criteria-v')}"] = {str(line): row for line, row in rows.items()}
     return found
 
 

@@ -64,13 +64,13 @@ def episodes(trial: Trial, treated: dict[str, Treated]) -> list[AeEpisode]:
     by_subject: dict[str, list[Row]] = defaultdict(list)
     for row in trial.rows("adverse_event"):
         by_subject[row.subject].append(row)
-    rows = []
+    rows, immune = [], immune_terms(trial)
     for subject, some in sorted(by_subject.items()):
         ordered = sorted(some, key=lambda row: (row.onset is None, row.onset or "", _term(row), row.fact_key))
         known = treated.get(subject, Treated())
         for row, place in zip(ordered, _places(ordered, known.first), strict=True):
             about = _About(*(tables[name][row.resource] for name in names))
-            rows.append(_episode(place, row, about, known, trial))
+            rows.append(_episode(place, row, about, known, (trial, immune)))
     return rows
 
 
@@ -116,8 +116,10 @@ def _exists(row: Row, version: str, trial: Trial) -> bool | None:
     return str(int(row.grade)) in terms.get(row.term, {}).get("grades", "").split()
 
 
-def _episode(place: _Place, row: Row, about: _About, treated: Treated, trial: Trial) -> AeEpisode:
-    rules, immune = trial.protocol.toxicity, immune_terms(trial)
+def _episode(place: _Place, row: Row, about: _About, treated: Treated,
+             asked: tuple[Trial, frozenset[str]]) -> AeEpisode:
+    trial, immune = asked
+    rules = trial.protocol.toxicity
     related = related_to_any([one.related for one in about.causality], rules.missing_relatedness)
     grade = None if row.grade is None else int(row.grade)
     serious = True if about.criteria else row.serious

@@ -1,13 +1,19 @@
 """Grades from laboratory values: the cases W90 to W100, and what must not be graded. endpoints.md §11."""
 
+import csv
+import shutil
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from fhir_adapter.core.concepts import Code
+from fhir_adapter.core.errors import UsageError
 from fhir_adapter.endpoints.lab_grading import Amounts, signs
-from tests.endpoints.graded import BEFORE, graded, grades, lab
+from fhir_adapter.study import load
+from tests.endpoints.graded import BEFORE, ROOT, graded, grades, lab, study
 from tests.endpoints.graded import one_grade as one
 
 
@@ -174,3 +180,29 @@ def test_a_multiple_is_exact() -> None:
 def test_a_version_without_limits_grades_nothing() -> None:
     """CTCAE v4.03: no limits with a source are in mappings/ctcae; no row is better than a wrong one."""
     assert graded(lab("neutrophils", "0.8", "10*9/L", low="1.8"), version="4.03").frames["lab_toxicity"].empty
+
+
+def test_w100_a_code_of_another_system_is_no_laboratory_code() -> None:
+    """W100: 2028-9 is bicarbonate in LOINC, and a race in the CDC's list."""
+    concepts = study()[0]
+
+    assert concepts.find("lab_result", "west", (Code("http://loinc.org", "2028-9"),)).concept == "bicarbonate"
+    assert concepts.find("lab_result", "west", (Code("urn:oid:2.16.840.1.113883.6.238", "2028-9"),)).found == "unknown"
+
+
+@pytest.mark.parametrize("cell", ["grade", "branch", "lower", "condition", "gap_rule", "direction"])
+def test_a_limit_that_cannot_be_read_is_refused_with_its_line(tmp_path: Path, cell: str) -> None:
+    """The study does not load, and says where to look; nothing is graded by half a table."""
+    for name in ("mappings", "sync"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    path = tmp_path / "mappings" / "ctcae" / "criteria-v5.0.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[1][cell] = "often"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+    with pytest.raises(UsageError, match=rf"criteria-v5.0.csv: line 3: cannot be read: {cell}"):
+        load(tmp_path)
