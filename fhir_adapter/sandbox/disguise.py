@@ -31,7 +31,7 @@ _PLAIN_TIME, _PLAIN_RECORDS = Time(), Records()
 
 def disguised(version: Version, persona: Persona, seed: int) -> Version:
     """The version as this persona shows it; remembered with the version."""
-    if not _changes(persona):
+    if not changes(persona):
         return version
     known = version.cache.get("disguise")
     if known is None or known[0] is not persona:
@@ -45,7 +45,8 @@ def is_error(data: dict[str, Any]) -> bool:
     return any("entered-in-error" in str(data.get(name)) for name in ("status", "verificationStatus"))
 
 
-def _changes(persona: Persona) -> bool:
+def changes(persona: Persona) -> bool:
+    """Whether this persona shows records otherwise than they were written."""
     time, records = persona.time, persona.records
     plain = (time.meta, time.zone, time.whole_seconds, time.odd_dates_every) == (
         _PLAIN_TIME.meta,

@@ -4,7 +4,7 @@ and every body is as the persona shows it."""
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from fhir_adapter.sandbox.disguise import DRUG_TYPES, disguised, drug_record
+from fhir_adapter.sandbox.disguise import DRUG_TYPES, changes, disguised, drug_record
 from fhir_adapter.sandbox.house import House
 from fhir_adapter.sandbox.store import Version
 
@@ -63,7 +63,9 @@ class View:
             heads = [chain[-1] for chain in chains if chain and not chain[-1].deleted]
         else:
             heads = house.store.heads(type_)
-        found = [disguised(one, house.persona, house.seed) for one in heads]
+        found = heads
+        if changes(house.persona):
+            found = [disguised(one, house.persona, house.seed) for one in heads]
         if type_ == "Medication" and house.persona.records.medication == "referenced":
             found += self._made_drugs().values()
         return found
