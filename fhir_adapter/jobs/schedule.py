@@ -59,6 +59,8 @@ class _Loop:
             self.tick()
         except BaseException as error:
             self.failed, self.stopping = error, True
+        if self.stopping and self.failed is None:  # the job took it for a fault of its own
+            self.failed = Stopped()
 
     def end(self, _event: Any) -> None:
         """Ends the loop if it is to end."""
@@ -82,8 +84,11 @@ class _Signals:
         for number, before in self._before.items():
             signal.signal(number, before)
 
-    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+    def _stop(self, number: int, frame: FrameType | None) -> None:
         if self._loop.stopping:
             return
         self._loop.stopping = True
+        before = self._before.get(number)
+        if callable(before):  # the program's own, which remembers it too
+            before(number, frame)
         raise Stopped

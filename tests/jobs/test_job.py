@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import signal
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,6 +112,7 @@ def test_the_loop_asks_what_is_due_and_ends_on_sigterm(here: Job) -> None:
     with here.start("schedule", "--log-level", "info") as process:
         assert process.stdout is not None
         first = process.stdout.readline()
+        time.sleep(1)  # the tick ends just after it has said so
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
 
@@ -199,6 +201,7 @@ def test_the_shipped_loop_runs(here: Job) -> None:
     with here.start(*words[:place], *words[place + 2:]) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
+        time.sleep(1)  # the tick ends just after it has said so
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
 
