@@ -8,11 +8,13 @@ visible and stays what it was.
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
+import msgspec
+
 from fhir_adapter.core.windows import Coverage, Entry, Gap, Page
 from fhir_adapter.steps.asking import Asked, members_only
 from fhir_adapter.steps.intake import Intake
 from fhir_adapter.store.records import Kept
-from fhir_adapter.wire import history, plan, read
+from fhir_adapter.wire import history, plan, read, search
 from fhir_adapter.wire.connection import Connection
 
 HISTORY = "/_history"
@@ -99,8 +101,29 @@ def reread(connection: Connection, intake: Intake, patients: frozenset[str]) -> 
         ids = vault.ids(hospital.id, type)
         heads = vault.heads(hospital.id, type, ids)
         mine = [one for one in ids if one in heads and heads[one].patient in patients]
+        _reconcile(connection, intake, type, (patients, len(mine)))
         if look_again(connection, intake, type, mine, patients):
             vault.learn(intake.lease, hospital.id, "reread", {type: ""}, now)
+
+
+def _reconcile(connection: Connection, intake: Intake, type: str, ours: tuple[frozenset[str], int]) -> None:
+    """Compares the server's count of a type with ours, where it counts: more there than here is a gap.
+
+    Fewer there are found by reading by id. A hospital with `totals = "ignore"` estimates and is not asked.
+    """
+    patients, known = ours
+    if intake.hospital.pull.totals == "ignore":
+        return
+    questions = plan.clinical(intake.hospital, connection.capability, patients, (), (type,))
+    counts = [search.count(connection, question) for question in questions]
+    told = [count for count in counts if count is not None]
+    if questions and len(told) == len(questions) and sum(told) > known:
+        said = f"the server counts {sum(told)} records of the cohort, we have {known}; the next sync reads all of them"
+        intake.gap(type, Gap(code="short", message=said))
+        now = intake.work.clock()
+        rows = [msgspec.structs.replace(row, since=None, open_since=row.open_since or now)
+                for (one, _), row in intake.work.vault.coverage(intake.hospital.id).items() if one == type]
+        intake.work.vault.set_coverage(intake.lease, intake.hospital.id, rows, now)
 
 
 def look_again(connection: Connection, intake: Intake, type: str, ids: Collection[str],

@@ -286,6 +286,21 @@ def _sorts(connection: Connection, question: Question) -> bool:
     return "_sort=" in _address(connection, question)
 
 
+def count(connection: Connection, question: Question) -> int | None:
+    """How many records the server counts for a question (`_summary=count`); None where it does not say or filter."""
+    if connection.knows(question.type, "unfiltered") or connection.knows(question.type, "no_count"):
+        return None
+    parameters = (*question.parameters, ("_summary", "count"), ("_sort", ""), ("_count", ""))
+    try:
+        reply = connection.client.get(_address(connection, msgspec.structs.replace(question, parameters=parameters)),
+                                      attempts=FEW)
+    except Fault:
+        connection.learn(question.type, "no_count")
+        return None
+    page = open_page(reply.body, Opening(url=reply.url, base=connection.client.pin.base, bundle_only=True))
+    return page.total if not page.gaps and _self_repeats(page, patient_parameter(question.type)) is not False else None
+
+
 def words(connection: Connection, question: Question) -> str:
     """The first address of a question, as it would be asked now."""
     return _address(connection, question)

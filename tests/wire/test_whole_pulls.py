@@ -1,5 +1,6 @@
 """Whole pulls of a small hospital: exports and restarts, merges, disappearances, pauses (facts/quirks.md)."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -305,3 +306,17 @@ def test_what_was_learned_is_not_learned_again(tmp_path: Path) -> None:
         assert refused == []
 
 
+
+
+def test_counts_are_reconciled_where_the_server_counts(tmp_path: Path) -> None:
+    """A record that came unseen, with an old lastUpdated: the weekly count tells that one is missing here."""
+    with _place(tmp_path) as place:
+        place.pull(reread="7d")
+        place.server.plant(json.dumps(observation("late", "p1", "2020-01-01T00:00:00Z", status="final")).encode())
+        place.clock.forward(8 * 86400)
+        outcome = place.pull(reread="7d")
+
+        assert outcome.code == INCOMPLETE
+        assert any("counts 7 records of the cohort, we have 6" in said for said in outcome.messages)
+        assert place.pull(reread="7d").code == WHOLE
+        assert "late" in place.kept("Observation")
