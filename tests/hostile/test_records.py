@@ -212,7 +212,7 @@ def test_a_record_that_cannot_be_used_is_quarantined_under_its_problem(synced: S
     assert synced.quarantine.get(name_of(synced.ward, record, id)) == code
 
 
-@pytest.mark.parametrize("kind", {kind for _, kind in WAITING.values()})
+@pytest.mark.parametrize("kind", sorted({kind for _, kind in WAITING.values()}))
 def test_what_nobody_has_mapped_waits_for_a_person(synced: Synced, kind: str) -> None:
     """An unknown code and an unknown unit are conflicts, not guesses."""
     assert kind in synced.conflicts
