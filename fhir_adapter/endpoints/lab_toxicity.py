@@ -207,7 +207,8 @@ def _compared(found: pd.DataFrame, spans: Mapping[str, Span]) -> pd.DataFrame:
 
 def _finished(found: pd.DataFrame, trial: Trial, doubted: Mapping[str, Ground]) -> pd.DataFrame:
     """The table's columns in order, with words and grounds."""
-    found["baseline_grade"] = [None if pd.isna(one) else int(one) for one in found["baseline_grade"].tolist()]
+    before = [None if pd.isna(one) else int(one) for one in found["baseline_grade"].tolist()]
+    found["baseline_grade"] = pd.Series(before, index=found.index, dtype=object)
     found["number"] = found.groupby("subject").cumcount().add(1)
     found["assumed_before"] = found["assumed"]
     found["shift"] = [

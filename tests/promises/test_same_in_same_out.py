@@ -7,6 +7,7 @@ import pytest
 
 from fhir_adapter import flow, kit
 from fhir_adapter.sandbox.persona import Persona
+from fhir_adapter.steps import settling
 from fhir_adapter.steps.workspace import Workspace
 from tests.databases import Databases, sqlite_databases
 from tests.flow.conftest import Hall, hall
@@ -44,6 +45,17 @@ def test_the_order_of_pages_does_not_matter(shelf: Shelf, tmp_path: Path, seed: 
             assert flow.sync(work, [hospital]).code in (0, 3)
         assert _difference(work, shelf.synced("sqlite").work) == set()
         assert work.trial.digest() == shelf.synced("sqlite").digest
+
+
+@pytest.mark.parametrize("at_once", [16, pytest.param(1, marks=pytest.mark.hard)])
+def test_whoever_is_concluded_beside_a_subject_does_not_matter(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hospitals: Hall, at_once: int
+) -> None:
+    """A few subjects at a time, as a sync with few changes does, or all at once: the same conclusions."""
+    monkeypatch.setattr(settling, "AT_ONCE", at_once)
+    with hospitals.workspace(sqlite_databases(tmp_path)) as work:
+        flow.sync(hurried(work), [])
+        assert _difference(work, shelf.synced("sqlite").work) == set()
 
 
 def test_rebuilding_gives_the_same_digest(hospitals: Hall, database_urls: Databases) -> None:

@@ -67,6 +67,8 @@ def _stands(work: Workspace, hospital: str, type: str, id: str, element: str) ->
     """Whether the head or any version of a record has this element."""
     versions = work.vault.versions_of([work.vault.key(hospital, type, id)])
     bodies = [json.loads(version.body) for version in versions if version.body]
+    if element == type:
+        return bool(bodies)  # the record as a whole
     return any(_has(body, element) or _has(body.get("row"), element) for body in bodies)  # of a sheet, the column
 
 
@@ -76,9 +78,11 @@ def _has(value: Any, path: str) -> bool:
     for step in path.split("."):
         found = STEP.fullmatch(step)
         assert found is not None, f"{path} is no element path"
-        if not isinstance(value, dict) or found["name"] not in value:
+        names = [name for name in value if name == found["name"] or re.match(found["name"] + "[A-Z]", name)] \
+            if isinstance(value, dict) else []  # FHIRPath calls valueQuantity `value`
+        if not names:
             return False
-        value = value[found["name"]]
+        value = value[min(names, key=len)]
         if found["slice"] is not None:
             named = [one for one in value if one.get("url", "").endswith(found["slice"])]
             if not named:
