@@ -28,7 +28,7 @@ class Precision(StrEnum):
 _PRECISION_BY_LENGTH = {4: Precision.YEAR, 7: Precision.MONTH, 10: Precision.DAY}
 
 
-class PartialDate(msgspec.Struct, frozen=True, order=False):
+class PartialDate(msgspec.Struct, frozen=True, order=False, gc=False):
     """A calendar date with the precision its source gave it.
 
     `text` is `YYYY`, `YYYY-MM` or `YYYY-MM-DD`; `written` is the source's own text with time and offset.

@@ -18,7 +18,7 @@ def column(meaning: str, *, unit: str = "", codes: tuple[str, ...] = (), source:
     return msgspec.Meta(description=meaning, extra={"unit": unit, "codes": codes, "source": source})
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True):
+class Fact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One typed claim about one subject as one hospital stated it; the base of every domain's fact.
 
     `element` is the path inside the resource that states it; `index` tells facts of one element apart.

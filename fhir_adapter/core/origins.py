@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Origin(msgspec.Struct, frozen=True):
+class Origin(msgspec.Struct, frozen=True, gc=False):
     """Hospital, opaque resource key, version ordinal and element path; outside the vault it never shows a source id."""
 
     hospital: str

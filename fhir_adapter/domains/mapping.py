@@ -35,7 +35,7 @@ CODE_LISTS: dict[str, tuple[str, ...]] = {
 """The types whose code decides which domain reads them, and the lists that know such codes."""
 
 
-class Mapped(msgspec.Struct, frozen=True, kw_only=True):
+class Mapped(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one version of one record says.
 
     `facts` are pairs of domain name and fact; `outcome` accounts for the record (DESIGN §5.3) and `reason` says why it
@@ -108,7 +108,7 @@ def _settled(resource: Any, reading: Reading, domains: tuple[Domain, ...]) -> Ma
         before = len(facts)
         try:
             for finding in domain.read(resource, reading):
-                if isinstance(finding, Fact):
+                if type(finding) is domain.fact or isinstance(finding, Fact):
                     _check_range(finding)
                     facts.append((domain.name, finding))
                 else:

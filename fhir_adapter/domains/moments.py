@@ -3,6 +3,7 @@
 from fhir_adapter.core.dates import PartialDate, read_date
 from fhir_adapter.core.problems import Problem
 from fhir_adapter.domains.reading import Reading
+from fhir_adapter.fhir.elements import Span
 
 
 class Moments:
@@ -23,6 +24,16 @@ class Moments:
         except ValueError as error:
             self.problems.append(self.reading.problem("bad_date", str(error), element))
             return None
+
+
+def moment(reading: Reading, when: Span) -> tuple[PartialDate | None, Problem | None]:
+    """When something began; no date, and the Problem, for text that is none."""
+    if when.start is None:
+        return None, None
+    try:
+        return read_date(when.start), None
+    except ValueError as error:
+        return None, reading.problem("bad_date", str(error), when.element)
 
 
 def time_of(date: PartialDate | None) -> str | None:

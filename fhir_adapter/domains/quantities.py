@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from fhir_adapter.core.concepts import Concepts
 from fhir_adapter.core.conflicts import Doubt
@@ -17,6 +18,16 @@ _ZERO = Decimal(0)
 Ratio = tuple[Decimal, Decimal]
 
 
+class Remembered(dict[Any, Any]):
+    """Answers by what was asked; starts anew when they become too many."""
+
+    def keep(self, asked: Any, answer: Any) -> None:
+        """Remembers an answer."""
+        if len(self) >= _MOST_STATEMENTS:
+            self.clear()
+        self[asked] = answer
+
+
 class Conversion:
     """How the amounts of one test become its canonical unit (mappings/terms): called with a value and its quantity.
 
@@ -24,7 +35,7 @@ class Conversion:
     without unit is taken only for a test that has none (INR).
     """
 
-    __slots__ = ("_ratios", "_seen", "molar_mass", "test", "unit", "units", "valence")
+    __slots__ = ("_ratios", "_seen", "met", "molar_mass", "test", "unit", "units", "valence")
 
     def __init__(self, units: Units, test: str, term: dict[str, str]) -> None:
         self.units = units
@@ -32,6 +43,8 @@ class Conversion:
         self.unit = term.get("unit", "")
         self.molar_mass = term.get("molar_mass", "")
         self.valence = term.get("valence", "")
+        self.met = Remembered()
+        """What readers made of whole statements about this test; a Quantity is known by identity."""
         self._ratios: dict[tuple[str | None, str | None], Ratio | None] = {}
         self._seen: dict[tuple[str, str | None, str | None], tuple[Decimal | None, str]] = {}
 
@@ -72,6 +85,7 @@ class Conversion:
 
 
 _MOST_REMEMBERED = 10_000
+_MOST_STATEMENTS = 2_000
 
 
 def conversion(reading: Reading, concept_list: str, test: str) -> Conversion:

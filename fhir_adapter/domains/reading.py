@@ -45,7 +45,7 @@ def _no_other_hospital(hospital: str) -> Records:
     raise KeyError(hospital)
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
+class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The context of one resource: whose it is, what the trial asks, what codes mean, and where to look further.
 
     `subject` is the trial number; `subject_of(hospital patient id)` gives another patient's number or None.
@@ -63,8 +63,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     records: Records
     carried: Callable[[str], tuple[str, ...]] = lambda name: ()
     records_of: Callable[[str], Records] = _no_other_hospital
-    met: dict[int, tuple[CodeableConcept, dict[str, Match]]] = msgspec.field(default_factory=dict)
-    """Meanings of this resource's own elements, by their identity (kept beside them, so that none is taken twice)."""
     notes: dict[str, Any] = msgspec.field(default_factory=dict)
     """What one domain found out about this resource and another need not find out again (`once`)."""
 
@@ -87,12 +85,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     def meanings(self, concept: CodeableConcept) -> dict[str, Match]:
         """What a CodeableConcept means in every list that knows it; the quickest way to say "not mine".
 
-        Every domain of a type asks for the same element of the same resource: it is looked up once.
+        Every domain of a type asks for the same element, and record after record says the same: both are remembered.
         """
-        found = self.met.get(id(concept))
-        if found is None:
-            found = self.met[id(concept)] = concept, self.concepts.meanings(self.hospital.id, concept)
-        return found[1]
+        return self.concepts.meanings(self.hospital.id, concept)
 
     def code_doubt(self, match: Match, element: str, *, holds: bool = True) -> Doubt:
         """The Doubt about a code that leads to no concept: one per code and hospital, not per record."""

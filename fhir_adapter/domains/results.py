@@ -5,11 +5,13 @@ This is the hot path: most records of a hospital are laboratory results.
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
+
+from msgspec.structs import replace
 
 from fhir_adapter.core.concepts import Match
 from fhir_adapter.core.facts import Fact, Ignored
-from fhir_adapter.domains.moments import Moments, time_of
+from fhir_adapter.domains.moments import moment, time_of
 from fhir_adapter.domains.observed import set_aside
 from fhir_adapter.domains.quantities import Conversion, conversion, unit_doubt
 from fhir_adapter.domains.reading import Reading
@@ -56,15 +58,14 @@ def _results(
     parts: list[tuple[str, Valued, Match]],
     how: tuple[Callable[..., Fact], bool],
 ) -> Iterator[Any]:
-    fact, limits = how
-    moments, when = Moments(reading), observation.when
-    date = moments.read(when.start, when.element)
+    (fact, limits), status = how, observation.status
+    date, problem = moment(reading, observation.when)
     time = time_of(date)
-    if date is None:
-        yield from moments.problems
+    if problem is not None:
+        yield problem
     for prefix, part, match in parts:
-        aside = set_aside(reading, observation, match, f"{prefix}code")
         quantity = part.value_quantity
+        aside = set_aside(reading, observation, match, f"{prefix}code")
         if quantity is None and part.value_integer is not None:
             quantity = Quantity(value=Decimal(part.value_integer))
         if aside is not None:
@@ -74,24 +75,34 @@ def _results(
             yield Ignored(_why_no_number(part))
             continue
         convert = conversion(reading, concept_list, match.concept)
-        value, text = convert(quantity.value, quantity)
-        element = f"{prefix}value"
-        range_ = _limits(part.reference_range, quantity, convert) if limits and part.reference_range else _NO_LIMITS
-        yield fact(
-            element=element,
-            test=match.concept,
-            date=date,
-            time=time,
-            status=observation.status,
-            value=value,
-            comparator=quantity.comparator if quantity.comparator in COMPARATORS else None,
-            unit=convert.unit or None,
-            value_text=text,
-            unit_text=quantity.code or quantity.unit,
-            **range_,
-        )
-        if value is None:
-            yield unit_doubt(reading, quantity, match.concept, element)
+        said = (quantity, part.reference_range, status)
+        undated = None if prefix else convert.met.get(said)
+        if undated is None:
+            undated = _undated(quantity, part.reference_range if limits else (), convert, fact,
+                               element=f"{prefix}value", status=status)
+            if not prefix:  # components' quantities are not shared between records (Resource.REPEATED)
+                convert.met.keep(said, undated)
+        found = replace(undated, date=date, time=time)
+        yield found
+        if found.value is None:
+            yield unit_doubt(reading, quantity, match.concept, found.element)
+
+
+def _undated(
+    quantity: Quantity, ranges: tuple[ReferenceRange, ...], convert: Conversion, fact: Callable[..., Any], **said: str
+) -> Any:
+    """What a record says beside its day: laboratories repeat themselves, so this is remembered, the day set in."""
+    value, text = convert(cast(Decimal, quantity.value), quantity)
+    return fact(
+        **said,
+        test=convert.test,
+        value=value,
+        comparator=quantity.comparator if quantity.comparator in COMPARATORS else None,
+        unit=convert.unit or None,
+        value_text=text,
+        unit_text=quantity.code or quantity.unit,
+        **_limits(ranges, quantity, convert),
+    )
 
 
 def _why_no_number(part: Valued) -> str:

@@ -42,8 +42,9 @@ class _Reader:
         struct = TYPES[resource_type]
         self.type = resource_type
         self.version = version
-        self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(struct, float_hook=Decimal)
+        self.whole: msgspec.json.Decoder[Any] = msgspec.json.Decoder(struct, float_hook=Decimal)
         names = {field.name: field for field in msgspec.structs.fields(struct)}
+        self.repeated = _Repeated(struct, [names[name] for name in struct.REPEATED]) if struct.REPEATED else None
         foreign = tuple(name for name, versions in struct.ONLY.items() if version not in versions)
         self.foreign = foreign
         self.foreign_values = _getter(foreign)
@@ -59,7 +60,7 @@ class _Reader:
 
     def read(self, body: bytes) -> Any:
         """The structure; raises what msgspec raises, or Unreadable."""
-        resource = self.decoder.decode(body)
+        resource = self.whole.decode(body) if self.repeated is None else self._read_repeated(self.repeated, body)
         if resource.resource_type != self.type:
             raise Unreadable("wrong_shape", "resourceType", "another resource type than its head said")
         if resource.modifier_extension:
@@ -67,6 +68,12 @@ class _Reader:
         if self.rare_values(resource) != self.no_rare:
             self._check_rare(resource)
         return resource
+
+    def _read_repeated(self, repeated: "_Repeated", body: bytes) -> Any:
+        try:
+            return repeated.read(body)
+        except Exception:
+            return self.whole.decode(body)  # says what is wrong, and where in the whole resource
 
     def _check_rare(self, resource: Any) -> None:
         if self.foreign_values(resource) != self.absent:
@@ -87,6 +94,69 @@ class _Reader:
     def _several(self, resource: Any, group: tuple[str, ...]) -> Unreadable:
         given = [self.encoded[name] for name in group if getattr(resource, name) is not None]
         return Unreadable("several_values", given[0], f"more than one of {', '.join(given)}")
+
+
+class _Repeated:
+    """Reads a type whose `REPEATED` elements hospitals write word for word in record after record.
+
+    Those stay bytes in the first pass; bytes that were met before are not read again: their (frozen) structures are
+    shared by all records that repeat them, which also lets others recognise them by identity.
+    """
+
+    def __init__(self, struct: type[Resource], fields: list[Any]) -> None:
+        self.names = tuple(field.name for field in fields)
+        self.absent = tuple(None if field.required else field.default for field in fields)
+        raw = [(field.name, msgspec.Raw, _raw_field(field)) for field in fields]
+        first_pass: Any = msgspec.defstruct(struct.__name__, raw, bases=(struct,), frozen=True, kw_only=True,
+                                            rename="camel", gc=False)
+        self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(first_pass, float_hook=Decimal)
+        self.decoders = [msgspec.json.Decoder(field.type, float_hook=Decimal) for field in fields]
+        self.raw_values = _getter(self.names)
+        self.known: dict[bytes, tuple[tuple[str, Any], ...]] = {}
+        self.elements: list[dict[bytes, Any]] = [{} for _ in fields]
+
+    def read(self, body: bytes) -> Any:
+        """The structure; raises whatever the bytes provoke."""
+        resource = self.decoder.decode(body)
+        raw = self.raw_values(resource)
+        spelling = _join(raw)
+        found = self.known.get(spelling)
+        if found is None:
+            found = tuple(zip(self.names, map(self._element, range(len(raw)), raw), strict=True))
+            _remember(self.known, spelling, found)
+        for name, value in found:
+            _set(resource, name, value)
+        return resource
+
+    def _element(self, place: int, raw: msgspec.Raw) -> Any:
+        spelling = bytes(raw)
+        if spelling == _ABSENT:
+            return self.absent[place]
+        known = self.elements[place]
+        if spelling not in known:
+            _remember(known, spelling, self.decoders[place].decode(spelling))
+        return known[spelling]
+
+
+MOST_REMEMBERED = 20_000
+"""How many spellings of one type's repeated elements are remembered."""
+
+_ABSENT = b"~"
+# No JSON value, and none begins with it: joined values cannot be taken for others.
+_join = b"".join
+_set = msgspec.structs.force_setattr
+
+
+def _raw_field(field: Any) -> Any:
+    if field.required:
+        return msgspec.field(name=field.encode_name)
+    return msgspec.field(name=field.encode_name, default=msgspec.Raw(_ABSENT))
+
+
+def _remember(known: dict[bytes, Any], spelling: bytes, value: Any) -> None:
+    if len(known) >= MOST_REMEMBERED:
+        known.clear()
+    known[spelling] = value
 
 
 def decode(resource_type: str, body: bytes, version: str) -> Any:

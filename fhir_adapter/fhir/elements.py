@@ -30,7 +30,7 @@ class Coding(Element, frozen=True, kw_only=True):
     display: str = ""
 
 
-class CodeableConcept(Element, frozen=True, kw_only=True):
+class CodeableConcept(Element, frozen=True, kw_only=True, cache_hash=True):
     """Codings of one thing, and its text."""
 
     coding: tuple[Coding, ...] = ()
@@ -66,8 +66,8 @@ class Reference(Element, frozen=True, kw_only=True):
     type: str | None = None
 
 
-class Quantity(Element, frozen=True, kw_only=True):
-    """A measured amount; `value` keeps its digits as written (13.20 is not 13.2).
+class Quantity(Element, frozen=True, kw_only=True, eq=False):
+    """A measured amount; `value` keeps its digits as written (13.20 is not 13.2, so two are never taken for equal).
 
     A JSON string is no number, and an exponent beyond +-20 is none that a hospital means.
     """
@@ -109,7 +109,7 @@ class Period(Element, frozen=True, kw_only=True):
     end: str | None = None
 
 
-class Span(msgspec.Struct, frozen=True):
+class Span(msgspec.Struct, frozen=True, gc=False):
     """When something was, as one of several elements says it: the element that says so, start and end as written.
 
     A moment has a start only; so has a period without an end.
@@ -206,12 +206,14 @@ class Resource(Element, frozen=True, kw_only=True):
 
     A type says here, not in code: `CHOICES`, the fields of each value[x], of which one may be given (Python names);
     `ONLY`, the fields that exist in some FHIR versions only; `MODIFIERS`, the modifierExtensions that we understand
-    (by the last part of their url).
+    (by the last part of their url); `REPEATED`, the elements that a hospital writes word for word in record after
+    record, such as a test's code and limits: they are read once and shared (Python names; for speed, changes nothing).
     """
 
     CHOICES: ClassVar[tuple[tuple[str, ...], ...]] = ()
     ONLY: ClassVar[dict[str, tuple[str, ...]]] = {}
     MODIFIERS: ClassVar[tuple[str, ...]] = ()
+    REPEATED: ClassVar[tuple[str, ...]] = ()
 
     resource_type: str
     id: str | None = None

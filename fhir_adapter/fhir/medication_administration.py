@@ -55,6 +55,9 @@ class MedicationAdministration(DrugRecord, frozen=True, kw_only=True):
         "occurence_timing": ("R5",),
         "is_sub_potent": ("R5",),
     }
+    REPEATED: ClassVar[tuple[str, ...]] = (
+        "medication_codeable_concept", "medication_reference", "medication", "dosage",
+    )
 
     status: Status
     not_given: bool | None = None

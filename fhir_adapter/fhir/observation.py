@@ -60,13 +60,13 @@ class Unread(Element, frozen=True, kw_only=True):
     """A form of value that we only notice."""
 
 
-class Site(CodeableConcept, frozen=True, kw_only=True):
+class Site(CodeableConcept, frozen=True, kw_only=True, cache_hash=True):
     """A body site; STU3 and R4 link the body structure itself in an extension of it."""
 
     extension: tuple[Extension, ...] = ()
 
 
-class ReferenceRange(Element, frozen=True, kw_only=True):
+class ReferenceRange(Element, frozen=True, kw_only=True, cache_hash=True):
     """The limits that the laboratory gave with this result."""
 
     low: Quantity | None = None
@@ -124,6 +124,7 @@ class Observation(Resource, frozen=True, kw_only=True):
         "derived_from_": ("R4", "R5"),
         "body_structure": ("R5",),
     }
+    REPEATED: ClassVar[tuple[str, ...]] = ("code", "value_quantity", "reference_range")
 
     status: Status
     code: CodeableConcept
