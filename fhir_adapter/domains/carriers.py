@@ -1,6 +1,7 @@
 """Where a hospital puts a fact somewhere of its own: the FHIRPath of its [carriers], compiled once."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -39,16 +40,23 @@ def compiled(hospital: Hospital) -> Callable[[str, bytes], Carried]:
 
 
 def _compile(hospital: Hospital, kind: str, name: str, path: str) -> Callable[[Any], Any]:
-    from fhirpathpy import compile as fhirpath
-    from fhirpathpy.models import models
-
     try:
-        found = fhirpath(path, model=models[_MODELS[hospital.fhir_version]])
+        found = _compiled(str(path), _MODELS[hospital.fhir_version])
         found({"resourceType": kind}, None)
     except Exception as error:
         where = f"sync/hospitals/{hospital.id}.toml, [carriers.{kind}] {name}"
         raise UsageError(f"{where}: not a FHIRPath that can be read ({type(error).__name__})") from None
     return lambda record: found(record, None)
+
+
+@cache
+def _compiled(path: str, model: str) -> Callable[[Any, Any], Any]:
+    """Compiling takes milliseconds: once for all hospitals that write a path."""
+    from fhirpathpy import compile as fhirpath
+    from fhirpathpy.models import models
+
+    found: Callable[[Any, Any], Any] = fhirpath(path, model=models[model])
+    return found
 
 
 def _carried(paths: dict[str, Callable[[Any], Any]], body: bytes) -> Carried:

@@ -10,7 +10,7 @@ import msgspec
 from fhir_adapter.core.concepts import Match
 from fhir_adapter.core.facts import Ignored
 from fhir_adapter.core.problems import Problem
-from fhir_adapter.core.units import exact
+from fhir_adapter.core.units import Units, exact
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.decode import Unreadable, contained, decode
 from fhir_adapter.fhir.elements import CodeableConcept, Quantity, Ratio, Reference, Resource
@@ -133,11 +133,10 @@ def dose_mg(dose: Quantity | None, drug: Drug, reading: Reading, element: str) -
     if dose.comparator is None:
         if dose.value == 0:
             return Decimal(0), None
-        unit = reading.units.find(dose.code, dose.unit)
-        if unit is not None and (mg := reading.units.convert(dose.value, unit, "mg")) is not None:
+        if (mg := _weight(dose, reading.units)) is not None:
             return mg, None
         content = _strength(drug, reading)
-        if content is not None and (mg := _by_strength(dose, content, reading)) is not None:
+        if content is not None and (mg := _by_strength(dose, content, reading.units)) is not None:
             return mg, None
     return None, reading.problem("dose_unknown", "the dose is not in a unit that leads to milligrams", element)
 
@@ -152,26 +151,36 @@ def _strength(drug: Drug, reading: Reading) -> Ratio | None:
     return parts[0].content if len(parts) == 1 else None
 
 
-def _by_strength(dose: Quantity, content: Ratio, reading: Reading) -> Decimal | None:
+# Records repeat their doses, and what they repeat is one Quantity (Resource.REPEATED): remembered by identity.
+
+
+@lru_cache(maxsize=4096)
+def _weight(dose: Quantity, units: Units) -> Decimal | None:
+    """The milligrams of a weight."""
+    unit = units.find(dose.code, dose.unit)
+    return None if unit is None or dose.value is None else units.convert(dose.value, unit, "mg")
+
+
+@lru_cache(maxsize=4096)
+def _by_strength(dose: Quantity, content: Ratio, units: Units) -> Decimal | None:
+    """The milligrams of a count, by the product's strength."""
     substance, product = content.numerator, content.denominator or Quantity(value=Decimal(1))
     if dose.value is None or substance is None or substance.value is None or product.value in (None, Decimal(0)):
         return None
-    unit = reading.units.find(substance.code, substance.unit)
-    mg = None if unit is None else reading.units.convert(substance.value, unit, "mg")
-    amount = _in_unit_of(dose, product, reading)
+    mg, amount = _weight(substance, units), _in_unit_of(dose, product, units)
     if mg is None or amount is None or product.value is None:
         return None
     return exact(Fraction(mg) * Fraction(amount) / Fraction(product.value))
 
 
-def _in_unit_of(dose: Quantity, product: Quantity, reading: Reading) -> Decimal | None:
+def _in_unit_of(dose: Quantity, product: Quantity, units: Units) -> Decimal | None:
     """The dose counted in the product's unit; a product without unit (or `1`) is the piece that the dose counts."""
     said = (dose.code, dose.unit)
     if product.code in (None, "1") and product.unit in (None, "1"):
         return dose.value
     if (product.code and product.code in said) or (product.unit and product.unit in said):
         return dose.value
-    mine, theirs = reading.units.find(dose.code, dose.unit), reading.units.find(product.code, product.unit)
+    mine, theirs = units.find(dose.code, dose.unit), units.find(product.code, product.unit)
     if mine is None or theirs is None or dose.value is None:
         return None
-    return reading.units.convert(dose.value, mine, theirs.written)
+    return units.convert(dose.value, mine, theirs.written)

@@ -83,7 +83,7 @@ def _domains(resource_type: str) -> tuple[Domain, ...]:
 
 
 @cache
-def _claiming(resource_type: str, lists: frozenset[str]) -> tuple[Domain, ...]:
+def _claiming(resource_type: str, lists: tuple[str, ...]) -> tuple[Domain, ...]:
     """The domains that read a type whose code, or that of a component, is in these lists."""
     return tuple(d for d in _domains(resource_type) if not d.lists or not set(d.lists).isdisjoint(lists))
 
@@ -93,9 +93,9 @@ def _asked(resource: Any, reading: Reading, domains: tuple[Domain, ...]) -> tupl
     code = resource.code
     if code is None:
         return domains
-    lists = frozenset(reading.meanings(code))
+    lists = tuple(reading.meanings(code))
     for part in getattr(resource, "component", ()):
-        lists = lists.union(reading.meanings(part.code))
+        lists += tuple(reading.meanings(part.code))
     return _claiming(resource.resource_type, lists)
 
 
@@ -105,11 +105,12 @@ def _settled(resource: Any, reading: Reading, domains: tuple[Domain, ...]) -> Ma
     if resource.resource_type in CODE_LISTS:
         domains = _asked(resource, reading, domains)
     for domain in domains:
-        before = len(facts)
+        before, counts = len(facts), bool(_whole_numbers(domain.fact))
         try:
             for finding in domain.read(resource, reading):
-                if type(finding) is domain.fact or isinstance(finding, Fact):
-                    _check_range(finding)
+                if type(finding) is domain.fact:
+                    if counts:
+                        _check_range(finding)
                     facts.append((domain.name, finding))
                 else:
                     others.append(finding)

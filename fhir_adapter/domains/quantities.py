@@ -88,13 +88,9 @@ _MOST_REMEMBERED = 10_000
 _MOST_STATEMENTS = 2_000
 
 
-def conversion(reading: Reading, concept_list: str, test: str) -> Conversion:
-    """The conversion of one test of a concept list."""
-    return _conversion(reading.units, reading.concepts, concept_list, test)
-
-
 @lru_cache(maxsize=1024)
-def _conversion(units: Units, concepts: Concepts, concept_list: str, test: str) -> Conversion:
+def conversion(units: Units, concepts: Concepts, concept_list: str, test: str) -> Conversion:
+    """The conversion of one test of a concept list."""
     return Conversion(units, test, concepts.term(concept_list, test))
 
 

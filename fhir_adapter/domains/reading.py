@@ -1,6 +1,7 @@
 """What a mapper may ask while it reads one resource."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 from typing import Protocol as Interface
 
@@ -87,7 +88,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
         Every domain of a type asks for the same element, and record after record says the same: both are remembered.
         """
-        return self.concepts.meanings(self.hospital.id, concept)
+        found = self.concepts.remembered.get((self.hospital.id, concept))
+        return self.concepts.meanings(self.hospital.id, concept) if found is None else found
 
     def code_doubt(self, match: Match, element: str, *, holds: bool = True) -> Doubt:
         """The Doubt about a code that leads to no concept: one per code and hospital, not per record."""
@@ -123,7 +125,12 @@ def target(reference: Reference | None, type: str, base: str = "") -> tuple[str,
     (files, whose server nobody asks) it counts.
     """
     text = reference.reference if reference is not None else None
-    if not text or text.startswith(("#", "urn:")):
+    return _target(text, type, base) if text else None
+
+
+@lru_cache(maxsize=4096)
+def _target(text: str, type: str, base: str) -> tuple[str, str] | None:
+    if text.startswith(("#", "urn:")):
         return None
     if base and "://" in text and not text.startswith(f"{base.rstrip('/')}/"):
         return None

@@ -74,7 +74,7 @@ def _results(
         if quantity is None or quantity.value is None:
             yield Ignored(_why_no_number(part))
             continue
-        convert = conversion(reading, concept_list, match.concept)
+        convert = conversion(reading.units, reading.concepts, concept_list, match.concept)
         said = (quantity, part.reference_range, status)
         undated = None if prefix else convert.met.get(said)
         if undated is None:

@@ -141,7 +141,7 @@ class Timing(Element, frozen=True, kw_only=True):
 def span_of(*said: "tuple[str, str | Period | Timing | None]") -> Span:
     """The first element given, as a span; an empty one when none is."""
     for element, value in said:
-        if value is None:
+        if value is None:  # of the forms of a time at most one is given
             continue
         if isinstance(value, str):
             return Span(element, value)
@@ -231,7 +231,7 @@ def extensions(holder: Any, *urls: str) -> tuple[Extension, ...]:
     """The extensions of a resource or element whose url is, or ends with `/` and, one of `urls`."""
     if not holder.extension:  # the usual case, asked for every element
         return ()
-    return tuple(e for e in holder.extension if e.url in urls or e.url.rsplit("/", 1)[-1] in urls)
+    return tuple([e for e in holder.extension if e.url in urls or e.url.rsplit("/", 1)[-1] in urls])
 
 
 def date_of(written: str | None) -> PartialDate | None:

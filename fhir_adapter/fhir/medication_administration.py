@@ -89,9 +89,10 @@ class MedicationAdministration(DrugRecord, frozen=True, kw_only=True):
         """When the dose was given."""
         if self.effective_date_time is not None:
             return Span("effectiveDateTime", self.effective_date_time)
+        if self.occurence_date_time is not None:
+            return Span("occurenceDateTime", self.occurence_date_time)
         return span_of(
             ("effectivePeriod", self.effective_period),
-            ("occurenceDateTime", self.occurence_date_time),
             ("occurencePeriod", self.occurence_period),
             ("occurenceTiming", self.occurence_timing),
             ("occurrenceDateTime", self.occurrence_date_time),

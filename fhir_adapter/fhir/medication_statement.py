@@ -57,6 +57,9 @@ class MedicationStatement(DrugRecord, frozen=True, kw_only=True):
         "adherence": ("R5",),
         "effective_timing": ("R5",),
     }
+    REPEATED: ClassVar[tuple[str, ...]] = (
+        "medication_codeable_concept", "medication_reference", "medication", "dosage",
+    )
 
     status: Literal[
         "active", "completed", "entered-in-error", "intended", "stopped", "on-hold", "unknown", "not-taken",

@@ -141,22 +141,22 @@ class Observation(Resource, frozen=True, kw_only=True):
     value_date_time: str | None = None
     value_period: Period | None = None
     value_reference: Reference | None = None
-    data_absent_reason: CodeableConcept | None = None
-    effective_date_time: str | None = None
     effective_period: Period | None = None
     effective_instant: str | None = None
     effective_timing: Timing | None = None
+    related: tuple[Related, ...] = ()
+    has_member: tuple[Reference, ...] = ()
+    derived_from_: tuple[Reference, ...] = msgspec.field(name="derivedFrom", default=())
+    body_structure: Reference | None = None
+    effective_date_time: str | None = None
+    data_absent_reason: CodeableConcept | None = None
     performer: tuple[Reference, ...] = ()
     method: CodeableConcept | None = None
     body_site: Site | None = None
-    body_structure: Reference | None = None
     focus: tuple[Reference, ...] = ()
     specimen: Reference | None = None
     component: tuple[Component, ...] = ()
     reference_range: tuple[ReferenceRange, ...] = ()
-    related: tuple[Related, ...] = ()
-    has_member: tuple[Reference, ...] = ()
-    derived_from_: tuple[Reference, ...] = msgspec.field(name="derivedFrom", default=())
 
     @property
     def when(self) -> Span:
