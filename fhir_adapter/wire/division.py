@@ -34,14 +34,19 @@ BEGINNING = datetime(1990, 1, 1, tzinfo=UTC)
 SMALLEST = {LAST_UPDATED: timedelta(seconds=1)}
 SMALLEST_BY_DATE = timedelta(days=1)
 MAX_PARTS = 500
+FUTILE = 8
+"""After so many parts of which none was answered, it is not a record that the server fails on."""
+
 _POISON = "poison_slice"
 
 
 class _Parts:
-    """How many parts one question has been cut into."""
+    """How many parts one question has been cut into, whether any was answered, and whether cutting was given up."""
 
     def __init__(self) -> None:
         self.made = 0
+        self.answered = False
+        self.hopeless = False
 
 
 def answer(connection: Connection, question: Question, *, resume: str | None = None) -> Iterator[Page]:
@@ -61,6 +66,7 @@ def _answer(connection: Connection, question: Question, parts: _Parts, resume: s
     for page in search.pages(connection, question, resume=resume):
         found = next((gap for gap in page.gaps if _wants_parts(gap)), None)
         if found is None:
+            parts.answered = parts.answered or bool(page.url)
             yield page
             continue
         trouble = found
@@ -121,12 +127,18 @@ def _asks_category(question: Question) -> bool:
 def _in_parts(connection: Connection, question: Question, trouble: Gap, parts: _Parts) -> Iterator[Page]:
     if trouble.status >= 500:
         connection.learn(question.type, "brittle")
+    if trouble.status >= 500 and parts.made >= FUTILE and not parts.answered:
+        parts.hopeless = True
+        yield Page(url="", entries=(), gaps=(trouble,))
+        return
     halves = _halves(connection, question)
     if not halves or parts.made >= MAX_PARTS:
         yield _poison(question, trouble) if trouble.status >= 500 else Page(url="", entries=(), gaps=(trouble,))
         return
     parts.made += len(halves)
     for half in halves:
+        if parts.hopeless:
+            return
         for page in _answer(connection, half, parts):
             if _ignores_span(half, page):
                 connection.learn(question.type, "no_span")

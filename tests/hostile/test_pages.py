@@ -40,8 +40,7 @@ FAULTS = {
     "truncated": (Fault(kind="truncated", type=LABS), "truncated"),
     "broken off": (Fault(kind="cut_off", type=LABS, times=5), "failed"),
     "suppressed": (Fault(kind="outcome", type=LABS, code="suppressed"), "suppressed"),
-    "500": (Fault(kind="error", type=LABS, times=5), "failed"),
-    "500 on page 2": (Fault(kind="error", type=LABS, page=2, times=5), "failed"),
+    "500": (Fault(kind="error", type=LABS, times=None), "failed"),
     "truncated page 2": (Fault(kind="truncated", type=LABS, page=2), "truncated"),
     "same link": (Fault(kind="same_next", type=LABS, times=None), "link_loop"),
     "no link": (Fault(kind="no_next", type=LABS, times=None), "short"),
@@ -61,10 +60,13 @@ def test_a_page_that_fails_leaves_its_window_open_and_the_next_run_mends_it(open
         assert any(f"({code})" in message for message in broken.messages), broken
         assert LABS in ward.open_types()
         assert code in ward.issues()
-        if name != "a long pause":  # then nothing more is asked of that server
-            assert ward.landed(*others(ward)) == others(ward)
-
         ward.rehearsal.play(Persona())
+        if name == "a long pause":  # nothing more is asked of that server until it is over, in no run
+            again = ward.sync()
+            assert (again.code, again.counts.fetched) == (INCOMPLETE, 0)
+            return
+        assert ward.landed(*others(ward)) == others(ward)
+
         mended = ward.sync()
         if ward.damages():  # the half record of a page that ended early waits for somebody to see it
             ward.acknowledge()
@@ -199,7 +201,8 @@ def test_a_record_of_another_type_in_a_page_is_kept_and_said(open_ward: Open) ->
             lambda bundle: bundle["entry"].append({"resource": stray}))))
         outcome = ward.sync()
         assert any("another type" in message for message in outcome.messages), outcome
-        assert ward.work.vault.ids(ward.name, "Condition") == ["zz-stray"]
+        key = ward.work.vault.key(ward.name, "Condition", "zz-stray")
+        assert [one.kind for one in ward.work.vault.versions_of([key])][:1] == ["content"]
         assert ward.landed(*ward.good) == ward.good
 
 
