@@ -98,11 +98,30 @@ def timed(action: Callable[[], Any]) -> Callable[[], float]:
 
 
 def measure(rounds: int, copies: int) -> list[Row]:
-    """One row for the fixtures' own bytes, and one for the same records as servers dress them."""
+    """The fixtures' own bytes; the same records as servers dress them; and dressed ones in an EHR's proportions."""
     mix = {name: {type: lines(name, type, copies) for type in types(name)} for name in HOSPITALS}
     rich = {name: {type: [dressed(line) for line in found] for type, found in records.items()}
             for name, records in mix.items()}
-    return [_measured("the fixtures' records", mix, rounds), _measured("with what servers add", rich, rounds)]
+    usual = {name: in_proportion(records) for name, records in rich.items()}
+    return [_measured("the fixtures' records", mix, rounds), _measured("with what servers add", rich, rounds),
+            _measured("with what servers add, mixed as in an EHR", usual, rounds)]
+
+
+PROPORTIONS = {"laboratory": 44, "lesion": 6, "MedicationAdministration": 10, "Procedure": 2, "AdverseEvent": 2,
+               "Patient": 1}
+"""The mix of records on which the target was set (44,000 laboratory
+results, 6,000 lesion sizes, 10,000 administrations, 2,000 procedures, 2,000 adverse events, 1,000 patients), in thousands."""
+
+
+def in_proportion(records: dict[str, list[bytes]], unit: int = 40) -> dict[str, list[bytes]]:
+    """So many records of each kind, those that there are again and again; what others lean on is kept whole."""
+    kinds = dict(records)
+    kinds["laboratory"] = [one for one in records["Observation"] if b'"referenceRange"' in one]
+    kinds["lesion"] = [one for one in records["Observation"] if b'"21889-1"' in one]
+    found = {kind: [kinds[kind][place % len(kinds[kind])] for place in range(unit * share)]
+             for kind, share in PROPORTIONS.items()}
+    found["Observation"] = found.pop("laboratory") + found.pop("lesion")
+    return found
 
 
 def _measured(what: str, mix: dict[str, dict[str, list[bytes]]], rounds: int) -> Row:
