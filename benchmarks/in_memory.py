@@ -109,8 +109,8 @@ def measure(rounds: int, copies: int) -> list[Row]:
 
 PROPORTIONS = {"laboratory": 44, "lesion": 6, "MedicationAdministration": 10, "Procedure": 2, "AdverseEvent": 2,
                "Patient": 1}
-"""The mix of records on which the target was set (44,000 laboratory
-results, 6,000 lesion sizes, 10,000 administrations, 2,000 procedures, 2,000 adverse events, 1,000 patients), in thousands."""
+"""Thousands of records of each kind in the mix on which the target was set: 44,000 laboratory results, 6,000 lesion
+sizes, 10,000 administrations, 2,000 procedures, 2,000 adverse events, 1,000 patients."""
 
 
 def in_proportion(records: dict[str, list[bytes]], unit: int = 40) -> dict[str, list[bytes]]:
