@@ -64,7 +64,7 @@ def test_exported_decisions_settle_an_empty_study_alike(
         flow.import_decisions(work, DECISIONS)
         expected = _conclusions(work)
         count = flow.export_decisions(work, tmp_path / "decisions.csv")
-    assert count == len(work.vault.decisions())
+        assert count == len(work.vault.decisions())
     folder = tmp_path / "empty"
     folder.mkdir()
     with hospitals.workspace(Databases(f"sqlite:///{folder}/v", f"sqlite:///{folder}/t", "sqlite")) as opened:
