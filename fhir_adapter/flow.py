@@ -365,7 +365,7 @@ def _finished(work: Workspace, run: int, outcome: RunOutcome) -> RunOutcome:
     for one in outcome.hospitals:
         work.log.info("hospital_ended", run=run, hospital=one.hospital, code=one.code, seconds=round(one.seconds, 3),
                       counts=msgspec.to_builtins(one.counts), messages=one.messages)
-    with suppress(LeaseHeld), trial_lease(work) as lease:  # whoever has it projects this run with its own
+    with suppress(LeaseHeld), trial_lease(work, patience=0) as lease:  # whoever has it projects this run with its own
         project(work, lease)
     seconds = scheduling.took(work, run)
     notes = watching.after_run(work, outcome, seconds)
