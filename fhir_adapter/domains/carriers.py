@@ -1,7 +1,8 @@
 """Where a hospital puts a fact somewhere of its own: the FHIRPath of its [carriers], compiled once."""
 
+import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import msgspec
@@ -28,25 +29,48 @@ def compiled(hospital: Hospital) -> Callable[[str, bytes], Carried]:
     """
     if not hospital.carriers:
         return lambda resource_type, body: nothing
-    paths: dict[str, dict[str, Callable[[Any], Any]]] = {
+    paths = {
         kind: {str(name): _compile(hospital, kind, name, path) for name, path in named.items()}
         for kind, named in hospital.carriers.items()
     }
 
     def of(resource_type: str, body: bytes) -> Carried:
-        return _carried(paths[resource_type], body) if resource_type in paths else nothing
+        return partial(_carried, paths[resource_type], body) if resource_type in paths else nothing
 
     return of
 
 
-def _compile(hospital: Hospital, kind: str, name: str, path: str) -> Callable[[Any], Any]:
+def _compile(hospital: Hospital, kind: str, name: str, path: str) -> Callable[[bytes], tuple[str, ...]]:
+    """From a record's bytes to the values at a path."""
     try:
         found = _compiled(str(path), _MODELS[hospital.fhir_version])
         found({"resourceType": kind}, None)
     except Exception as error:
         where = f"sync/hospitals/{hospital.id}.toml, [carriers.{kind}] {name}"
         raise UsageError(f"{where}: not a FHIRPath that can be read ({type(error).__name__})") from None
-    return lambda record: found(record, None)
+    if not _BY_EXTENSION.fullmatch(path):
+        return lambda body: _texts(found(msgspec.json.decode(body), None))
+
+    @lru_cache(maxsize=_MOST_REMEMBERED)
+    def of_extension(written: bytes) -> tuple[str, ...]:
+        return _texts(found({"resourceType": kind, "extension": [msgspec.json.decode(written)]}, None))
+
+    return lambda body: tuple([text for raw in _DECODER.decode(body).extension for text in of_extension(bytes(raw))])
+
+
+_BY_EXTENSION = re.compile(r"extension\('[^'\\]*'\)(\.(extension\('[^'\\]*'\)|[a-z][A-Za-z]*))*")
+"""Paths that begin at one of the record's extensions and only walk on: what they find is what they find in each
+extension alone, and hospitals write the same extension in record after record. Evaluating costs 40 us, so what one
+carries is remembered."""
+
+_MOST_REMEMBERED = 2_000
+
+
+class _Extensions(msgspec.Struct):
+    extension: tuple[msgspec.Raw, ...] = ()
+
+
+_DECODER = msgspec.json.Decoder(_Extensions)
 
 
 @cache
@@ -59,19 +83,16 @@ def _compiled(path: str, model: str) -> Callable[[Any, Any], Any]:
     return found
 
 
-def _carried(paths: dict[str, Callable[[Any], Any]], body: bytes) -> Carried:
-    """Evaluates when asked; the body is read as a dict once. Bytes that are no JSON carry nothing."""
-    read: list[Any] = []
+def _texts(values: Any) -> tuple[str, ...]:
+    return tuple(str(value) for value in values if isinstance(value, str | int | float | bool))
 
-    def values(name: str) -> tuple[str, ...]:
-        path = paths.get(name)
-        if path is None:
-            return ()
-        try:
-            if not read:
-                read.append(msgspec.json.decode(body))
-            return tuple(str(value) for value in path(read[0]) if isinstance(value, str | int | float | bool))
-        except Exception:
-            return ()
 
-    return values
+def _carried(paths: dict[str, Callable[[bytes], tuple[str, ...]]], body: bytes, name: str) -> tuple[str, ...]:
+    """Evaluates when asked. Bytes that are no JSON, and what no path can walk, carry nothing."""
+    path = paths.get(name)
+    if path is None:
+        return ()
+    try:
+        return path(body)
+    except Exception:
+        return ()

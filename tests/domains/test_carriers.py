@@ -1,8 +1,15 @@
 """Carriers: a hospital's own places for a fact, by FHIRPath."""
 
+from typing import Any
+
 import pytest
+from fhirpathpy import compile as fhirpath
+from fhirpathpy.models import models
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fhir_adapter.core.errors import UsageError
+from fhir_adapter.core.study import FhirVersion
 from fhir_adapter.domains.carriers import compiled, nothing
 from tests.build import body, hospital
 
@@ -31,3 +38,44 @@ def test_a_path_that_cannot_be_read_stops_the_run() -> None:
     """It names the file, the type and the carrier."""
     with pytest.raises(UsageError, match=r"west\.toml, \[carriers\.BodyStructure\] lesion_role"):
         compiled(hospital(carriers={"BodyStructure": {"lesion_role": "extension(("}}))
+
+
+_STEP = st.sampled_from(("value", "coding", "code", "display", "text", "extension('https://west.example/inner')", "id"))
+_TEXT = st.sampled_from(("target", "non-target", "7", ""))
+_CODING = st.dictionaries(st.sampled_from(("code", "display", "system")), st.one_of(_TEXT, st.integers()), max_size=3)
+_VALUE = st.one_of(
+    st.builds(lambda one: {"valueCode": one}, _TEXT),
+    st.builds(lambda one: {"valueString": one}, _TEXT),
+    st.builds(lambda one: {"valueBoolean": one}, st.booleans()),
+    st.builds(lambda one: {"valueInteger": one}, st.integers(-9, 9)),
+    st.builds(lambda one: {"valueCoding": one}, _CODING),
+    st.builds(lambda many, one: {"valueCodeableConcept": {"coding": many, "text": one}},
+              st.lists(_CODING, max_size=3), _TEXT),
+)
+_URL = st.sampled_from(("https://west.example/lesion-role", "https://west.example/inner", "https://other.example/x"))
+_EXTENSION = st.recursive(
+    st.builds(lambda url, value: {"url": url, **value}, _URL, st.one_of(_VALUE, st.just({}))),
+    lambda inner: st.builds(lambda url, many: {"url": url, "extension": many}, _URL, st.lists(inner, max_size=3)),
+    max_leaves=5,
+)
+
+
+@given(st.lists(st.one_of(_EXTENSION, st.just({"id": "no url"}), st.just("no object")), max_size=4),
+       st.lists(_STEP, max_size=4), st.sampled_from(("stu3", "r4", "r5")))
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_extension_by_extension_carries_what_the_whole_record_carries(
+    found: list[Any], steps: list[str], model: str
+) -> None:
+    """What is remembered of single extensions is what the FHIRPath library says of the record (its own evaluator)."""
+    path = ".".join(["extension('https://west.example/lesion-role')", *steps])
+    record = {"resourceType": "BodyStructure", "extension": found}
+    version: FhirVersion = {"stu3": "STU3", "r4": "R4", "r5": "R5"}[model]  # type: ignore[assignment]
+    read = compiled(hospital(fhir_version=version, carriers={"BodyStructure": {"lesion_role": path}}))
+    try:
+        whole = fhirpath(path, model=models[model])(record, None)
+    except Exception:
+        whole = []
+
+    expected = tuple(str(value) for value in whole if isinstance(value, str | int | float | bool))
+    for _ in range(2):  # the second answer is the remembered one
+        assert read("BodyStructure", body(record))("lesion_role") == expected
