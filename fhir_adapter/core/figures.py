@@ -96,6 +96,20 @@ class AeCounts(msgspec.Struct, frozen=True, kw_only=True):
     worst_grade: dict[str, int] = {}
 
 
+class ByReader(msgspec.Struct, frozen=True, kw_only=True):
+    """What one reader's scans give, over the efficacy population: response rates, and PFS and TTP under both rules.
+
+    Overall survival has no reader: it is the same for all.
+    """
+
+    evaluator: str
+    orr_confirmed: Rate
+    orr_unconfirmed: Rate
+    dcr: Rate
+    cbr: Rate
+    curves: tuple[Curve, ...] = ()
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The trial's headline numbers.
 
@@ -110,6 +124,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     orr_confirmed: Rate
     orr_unconfirmed: Rate
     dcr: Rate
+    cbr: Rate = Rate(0, 0)
+    orr_unirradiated: Rate = Rate(0, 0)
+    """Confirmed responses when targets in a field of study radiotherapy are left out."""
+    readers: tuple[ByReader, ...] = ()
     best_confirmed: dict[str, int] = {}
     best_unconfirmed: dict[str, int] = {}
     curves: tuple[Curve, ...] = ()

@@ -6,6 +6,8 @@ The keys are those of endpoints.md §14.
 from decimal import Decimal
 from typing import Literal
 
+from pydantic import Field, NonNegativeInt, PositiveInt
+
 from fhir_adapter.core.configuration import Config
 
 
@@ -31,9 +33,16 @@ class Regimen(Config):
 class Schedule(Config):
     """When scans are planned: every `interval_days` +- `window_days`; `steps` change the interval from a study day."""
 
-    interval_days: int | None = None
-    window_days: int | None = None
-    steps: tuple[tuple[int, int], ...] = ()
+    interval_days: int | None = Field(default=None, gt=0)
+    window_days: int | None = Field(default=None, ge=0)
+    steps: tuple[tuple[NonNegativeInt, PositiveInt], ...] = ()
+
+    def interval(self, day: int) -> int | None:
+        """The days from a scan so many days after the start to the next one; None without a schedule."""
+        found = self.interval_days
+        for from_day, changed in self.steps:
+            found = changed if found is not None and day >= from_day else found
+        return found
 
 
 class Response(Config):
@@ -50,6 +59,8 @@ class Response(Config):
     max_ne_between: int = 1
     accept_sd_between: bool = False
     baseline_days: int = 28
+    benefit_days: int = 168
+    """Clinical benefit: a response, or stable for so many days (24 weeks)."""
 
 
 class EndpointSettings(Config):

@@ -41,6 +41,27 @@ class Assessments(msgspec.Struct, frozen=True):
         return [one for one in self.readings.get((series, source), []) if one.number > 0]
 
 
+def unirradiated(trial: Trial, starts: dict[str, baseline.Start], therapy: Roles) -> Assessments:
+    """The same of subjects with a target in a field of study radiotherapy, without those targets.
+
+    A target is in a field when its site is that of a study course. What remains is read as if those lesions had never
+    been followed. Source: endpoints.md §2.1.
+    """
+    fields = _irradiated(therapy, "study")
+    hit = {key for key, lesion in lesions.lesions(trial).items()
+           if lesion.role == "target" and (key[0], lesion.site or "") in fields}
+    if not hit:
+        return Assessments({}, {}, [])
+    subjects = {subject for subject, _ in hit}
+    tables = {name: frame[frame["subject"].isin(subjects)] for name, frame in trial.tables.items()}
+    for name in ("lesion", "lesion_measurement"):
+        frame = tables[name]
+        kept = [key not in hit for key in zip(frame["subject"], frame["lesion"], strict=True)]
+        tables[name] = frame[kept]
+    rest = msgspec.structs.replace(trial, tables=tables)
+    return assess(rest, {subject: starts[subject] for subject in subjects if subject in starts}, therapy)
+
+
 class _Material(msgspec.Struct, frozen=True, kw_only=True):
     """What was found at each place (series and group), before it is read."""
 
@@ -114,12 +135,12 @@ def _material(trial: Trial, starts: dict[str, baseline.Start], therapy: Roles) -
     )
 
 
-def _irradiated(therapy: Roles) -> dict[tuple[str, str], int]:
-    """The first day of radiotherapy outside the protocol by subject and site."""
+def _irradiated(therapy: Roles, role: str = "subsequent") -> dict[tuple[str, str], int]:
+    """The first day of radiotherapy by subject and site: outside the protocol, or of the study."""
     found: dict[tuple[str, str], int] = {}
     for subject, some in therapy.by_subject.items():
         for one in some:
-            if one.kind == "radiotherapy" and one.role == "subsequent" and one.site and one.start is not None:
+            if one.kind == "radiotherapy" and one.role == role and one.site and one.start is not None:
                 found[subject, one.site] = min(one.start, found.get((subject, one.site), one.start))
     return found
 

@@ -21,6 +21,8 @@ from fhir_adapter.endpoints.frames import NOTHING, Ground, together, written, wr
 from fhir_adapter.endpoints.readings import Reading
 
 _STABLE = ("CR", "PR", "SD")
+CONTROLLED = (*_STABLE, "NON-CR/NON-PD")
+"""Responses that count as control of the disease."""
 
 
 class Best(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +116,7 @@ def conclude(case: Case, rules: Response) -> list[BestResponse]:
     some = counting(case.readings, case.new_therapy)
     assessed = [(one.first, one.overall or "NE") for one in some]
     change = min((one.change for one in some if one.change is not None), default=None)
+    controlled = max((one.first - case.start for one in some if one.overall in CONTROLLED), default=None)
     rows = []
     for is_confirmed, rule in ((False, unconfirmed), (True, confirmed)):
         best = rule(assessed, case.start, rules)
@@ -126,7 +129,8 @@ def conclude(case: Case, rules: Response) -> list[BestResponse]:
             headline=case.chosen and case.evaluator == "investigator" and is_confirmed == rules.confirmation,
             value=best.value, date=None if best.position is None else written(some[best.position].first),
             reason=best.reason, first_response_date=written_or_none(_response_day(some, best)),
-            best_change_permille=change, **doubted.told(_told(best, some, assessed, rules, is_confirmed)),
+            best_change_permille=change, chosen=case.chosen, controlled_days=controlled,
+            **doubted.told(_told(best, some, assessed, rules, is_confirmed)),
         ))
     return rows
 

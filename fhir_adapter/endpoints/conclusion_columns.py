@@ -7,6 +7,9 @@ from fhir_adapter.core.facts import column
 EVALUATORS = ("investigator", "central 1", "central 2", "adjudicator")
 RESPONSES = ("CR", "PR", "SD", "NON-CR/NON-PD", "PD", "NE", "NED")
 SOURCES = ("lesions", "reported")
+UNIRRADIATED = "unirradiated"
+"""Responses from lesions without the targets that study radiotherapy hit."""
+ENDPOINTS = ("PFS", "OS", "DOR", "TTR", "TTP", "iPFS")
 
 Subject = Annotated[str, column("trial number of the subject")]
 Evaluator = Annotated[str, column("role of the reader whose series this is", codes=EVALUATORS)]

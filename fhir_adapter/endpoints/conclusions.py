@@ -11,9 +11,11 @@ import msgspec
 
 from fhir_adapter.core.facts import column
 from fhir_adapter.endpoints.conclusion_columns import (
+    ENDPOINTS,
     EVALUATORS,
     RESPONSES,
     SOURCES,
+    UNIRRADIATED,
     Evaluator,
     Facts,
     HeldKinds,
@@ -138,9 +140,14 @@ class BestResponse(msgspec.Struct, frozen=True, kw_only=True):
 
     subject: Subject
     evaluator: Evaluator
-    source: Annotated[str, column("computed from lesions, or as reported by the reader", codes=SOURCES)]
+    source: Annotated[
+        str,
+        column("computed from lesions, as reported by the reader, or from lesions without irradiated targets",
+               codes=(*SOURCES, UNIRRADIATED)),
+    ]
     confirmed: Annotated[bool, column("whether CR and PR need confirmation")]
     headline: Annotated[bool, column("whether this is the row that is counted for the subject")]
+    chosen: Annotated[bool, column("whether this source is the one analysed for this reader")] = False
     value: Annotated[str, column("best overall response", codes=RESPONSES)]
     date: Annotated[str | None, column("first assessment that gives the value")] = None
     reason: Annotated[
@@ -155,6 +162,10 @@ class BestResponse(msgspec.Struct, frozen=True, kw_only=True):
         int | None,
         column("smallest change of a complete sum from baseline up to progression or new therapy", unit="permille"),
     ] = None
+    controlled_days: Annotated[
+        int | None,
+        column("start to the last CR, PR, SD or NON-CR/NON-PD that counts; empty without one", unit="days"),
+    ] = None
     why: Why
     provisional: Provisional
     held_kinds: HeldKinds
@@ -165,12 +176,14 @@ class TimeToEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One endpoint on one subject's clock: start, end, and whether the end is the event."""
 
     subject: Subject
-    endpoint: Annotated[str, column("endpoint", codes=("PFS", "OS", "DOR", "TTR"))]
+    endpoint: Annotated[str, column("endpoint", codes=ENDPOINTS)]
     rule: Annotated[
         str, column("censoring rules; empty where there is only one way", codes=("treatment_policy", "table_a", ""))
     ]
     headline: Annotated[bool, column("whether this is the row that is analysed")]
-    evaluator: Annotated[str | None, column("whose readings", codes=EVALUATORS)] = None
+    evaluator: Annotated[
+        str, column("whose readings; empty where no reading decides", codes=(*EVALUATORS, ""))
+    ] = ""
     source: Annotated[str | None, column("which readings", codes=SOURCES)] = None
     start: Annotated[str | None, column("day on which the clock starts")] = None
     date: Annotated[str | None, column("day of the event or of the censoring; empty when undetermined")] = None
@@ -221,7 +234,7 @@ class AliveEvidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AssessmentCompliance(msgspec.Struct, frozen=True, kw_only=True):
-    """One planned tumour assessment and whether it took place. Empty until issue 5."""
+    """One planned tumour assessment and whether it took place."""
 
     subject: Subject
     number: Annotated[int, column("counts the planned assessments from 1")]
@@ -254,7 +267,7 @@ ALL: tuple[Conclusion, ...] = (
     Conclusion(name="population", record=Population, key=("subject", "population")),
     Conclusion(name="time_point", record=TimePoint, key=("subject", "evaluator", "source", "number")),
     Conclusion(name="best_response", record=BestResponse, key=("subject", "evaluator", "source", "confirmed")),
-    Conclusion(name="time_to_event", record=TimeToEvent, key=("subject", "endpoint", "rule")),
+    Conclusion(name="time_to_event", record=TimeToEvent, key=("subject", "endpoint", "rule", "evaluator")),
     Conclusion(name="alive_evidence", record=AliveEvidence, key=("subject", "kind")),
     Conclusion(name="ae_episode", record=AeEpisode, key=("subject", "number")),
     Conclusion(name="exposure", record=Exposure, key=("subject", "treatment")),

@@ -6,7 +6,7 @@
 4. Populations, adverse events, exposure.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 import pandas as pd
@@ -18,6 +18,7 @@ from fhir_adapter.endpoints import (
     assessments,
     baseline,
     best_response,
+    compliance,
     courses,
     cutoff,
     exposure,
@@ -32,15 +33,20 @@ from fhir_adapter.endpoints import (
     toxicity,
     treatment,
 )
-from fhir_adapter.endpoints.conclusions import ALL, BestResponse
+from fhir_adapter.endpoints.conclusion_columns import EVALUATORS, SOURCES, UNIRRADIATED
+from fhir_adapter.endpoints.conclusions import ALL, AssessmentCompliance, BestResponse, TimeToEvent
 from fhir_adapter.endpoints.doubts import Doubt, frame_of_doubts
 from fhir_adapter.endpoints.frames import Trial, day, frame_of, together, written
+from fhir_adapter.endpoints.grouping import Series
 from fhir_adapter.endpoints.held import Held
 from fhir_adapter.endpoints.overall_survival import Alive, survive
 from fhir_adapter.endpoints.progression_free import History, policy, table_a
 from fhir_adapter.endpoints.readings import Reading
 
 INVESTIGATOR = "investigator"
+
+Rows = dict[str, list[msgspec.Struct]]
+"""Conclusions by table."""
 
 
 class Derived(msgspec.Struct, frozen=True):
@@ -64,10 +70,17 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
     radiotherapy: dict[str, list[courses.Course]]
     starts: dict[str, baseline.Start]
     read: assessments.Assessments
+    unirradiated: assessments.Assessments
     lives: dict[str, survival.Life]
     caps: dict[str, int]
     held: Held
     omitted: dict[str, dict[str, int]]
+    last: int | None
+    """The clinical cut-off."""
+
+    def readers(self, subject: str) -> list[str]:
+        """Who read a subject's scans; the investigator always."""
+        return sorted({reader for reader in EVALUATORS if (subject, reader) in self.read.baselines} | {INVESTIGATOR})
 
     def start(self, subject: str, name: str) -> int | None:
         """The day on which an endpoint's clock starts."""
@@ -96,10 +109,10 @@ def derive(
     trial = Trial.of(cutoff.cut(facts, cut_off), protocol, terms)
     known = _known(facts, trial, cut_off, Held(trial, doubted))
     doubts = [*known.therapy.doubts, *known.read.doubts]
-    rows: dict[str, list[msgspec.Struct]] = {conclusion.name: [] for conclusion in ALL}
+    rows: Rows = {conclusion.name: [] for conclusion in ALL}
     for subject in known.subjects:
-        _response(known, subject, rows)
-        _clocks(known, subject, rows)
+        _clocks(known, subject, _response(known, subject, rows), rows)
+        rows["assessment_compliance"].extend(_compliance(known, subject))
         rows["population"].extend(population.conclude(_member(known, subject)))
         doubts.extend(_exposure(known, subject, rows))
     rows["alive_evidence"].extend(survival.conclude(known.lives))
@@ -140,12 +153,14 @@ def _known(facts: dict[str, pd.DataFrame], trial: Trial, cut_off: str | None, he
                                       person=people.get(subject, baseline.Person()), ecog=ecog.get(subject))
               for subject in subjects}
     read = assessments.assess(trial, starts, therapy)
+    unirradiated = assessments.unirradiated(trial, starts, therapy)
     for doubt in (*therapy.doubts, *read.doubts):
         held.add(doubt.subject, "therapy" if doubt.kind == "therapy_role_unknown" else "response", doubt.kind)
     return _Known(
         trial=trial, subjects=subjects, steps=steps, clocks=clocks, therapy=therapy, radiotherapy=radiotherapy,
-        starts=starts, read=read, lives=survival.lives(trial, steps, therapy.first_treatment),
-        caps=_caps(facts, trial, cut_off), held=held, omitted=treatment.omitted(trial),
+        starts=starts, read=read, unirradiated=unirradiated, caps=_caps(facts, trial, cut_off), held=held,
+        lives=survival.lives(trial, steps, therapy.first_treatment), omitted=treatment.omitted(trial),
+        last=day(cut_off),
     )
 
 
@@ -161,59 +176,81 @@ def _caps(facts: dict[str, pd.DataFrame], trial: Trial, cut_off: str | None) -> 
             or (life.last_alive is not None and life.last_alive[1] > limit)}
 
 
-def _response(known: _Known, subject: str, rows: dict[str, list[msgspec.Struct]]) -> None:
-    """Baselines and best responses of every reader of a subject."""
+def _response(known: _Known, subject: str, rows: Rows) -> dict[str, BestResponse]:
+    """Baselines and best responses of every reader of a subject; of each reader the one that is analysed."""
     rules = known.trial.protocol.response
     start = known.start(subject, "PFS")
     start = known.therapy.first_treatment.get(subject) if start is None else start
     doubted = known.held.of(subject, "response", "therapy")
     new = known.therapy.new_therapy(subject)
-    readers = {series[1] for series in known.read.baselines if series[0] == subject} | {INVESTIGATOR}
-    for reader in sorted(readers):
+    analysed: dict[str, BestResponse] = {}
+    for reader in known.readers(subject):
         series = (subject, reader)
         measured = known.read.baselines.get(series, assessments.NO_BASELINE)
         rows["baseline"].append(baseline.conclude(subject, reader, known.starts[subject], measured))
         if start is None:
             continue
         chosen, _ = known.read.analysed(series)
-        for source in ("lesions", "reported"):
+        case = best_response.Case(
+            subject=subject, evaluator=reader, source=chosen, chosen=False, start=start,
+            baseline=measured.group is not None, readings=[], new_therapy=new.start if new else None, doubted=doubted)
+        for source in SOURCES:
             if source != chosen and (series, source) not in known.read.readings:
                 continue
-            rows["best_response"].extend(best_response.conclude(best_response.Case(
-                subject=subject, evaluator=reader, source=source, chosen=source == chosen, start=start,
-                baseline=measured.group is not None, readings=known.read.after_baseline(series, source),
-                new_therapy=new.start if new else None, doubted=doubted), rules))
+            found = best_response.conclude(msgspec.structs.replace(
+                case, source=source, chosen=source == chosen, readings=known.read.after_baseline(series, source)),
+                rules)
+            rows["best_response"].extend(found)
+            if source == chosen:
+                analysed[reader] = next(row for row in found if row.confirmed == rules.confirmation)
+        if (series, "lesions") in known.unirradiated.readings:
+            rows["best_response"].extend(best_response.conclude(msgspec.structs.replace(
+                case, source=UNIRRADIATED, readings=known.unirradiated.after_baseline(series, "lesions")), rules))
+    return analysed
 
 
-def _clocks(known: _Known, subject: str, rows: dict[str, list[msgspec.Struct]]) -> None:
-    """PFS under both rules, OS, and for responders DOR and TTR; nobody who was neither enrolled nor treated."""
+def _clocks(known: _Known, subject: str, analysed: dict[str, BestResponse], rows: Rows) -> None:
+    """PFS and TTP of every reader, DOR and TTR of responders, OS; nobody who was neither enrolled nor treated."""
     treated = known.therapy.first_treatment.get(subject)
     if treated is None and not population.is_enrolled(known.steps.get(subject, [])):
         return
-    settings, counting = known.settings("PFS"), known.trial.protocol.time_to_event
-    source, readings = known.read.analysed((subject, INVESTIGATOR))
-    start, outcomes = known.start(subject, "PFS"), {}
-    if start is None:
-        missing = _no_start(known, subject)
-        outcomes = {"treatment_policy": missing, "table_a": missing}
-    else:
-        history = _history(known, subject, start, readings)
-        outcomes = {"treatment_policy": policy(history, settings),
-                    "table_a": table_a(history, settings, known.trial.protocol)}
-    clock = time_to_event.Clocked(subject=subject, endpoint="PFS", evaluator=INVESTIGATOR, source=source, start=start)
-    for rule, outcome in outcomes.items():
-        rows["time_to_event"].append(time_to_event.conclude(
-            msgspec.structs.replace(clock, rule=rule, headline=rule == settings.pfs_rule), outcome, counting))
-    best = next((row for row in rows["best_response"][-8:] if isinstance(row, BestResponse)
-                 and row.subject == subject and row.headline), None)
-    if best is not None and start is not None:
-        rows["time_to_event"].extend(response_duration.conclude(clock, best, outcomes, known.trial.protocol))
+    for reader in known.readers(subject):
+        rows["time_to_event"].extend(_by_readings(known, (subject, reader), analysed.get(reader)))
     began = known.start(subject, "OS")
     outcome = _no_start(known, subject) if began is None else survive(Alive(
         start=began, life=known.lives.get(subject, survival.Life(latest={}, death=None)),
         cap=known.caps.get(subject), doubted=known.held.of(subject, "death")))
     rows["time_to_event"].append(time_to_event.conclude(
-        time_to_event.Clocked(subject=subject, endpoint="OS", start=began), outcome, counting))
+        time_to_event.Clocked(subject=subject, endpoint="OS", start=began), outcome,
+        known.trial.protocol.time_to_event))
+
+
+def _by_readings(known: _Known, series: Series, best: BestResponse | None) -> Iterator[TimeToEvent]:
+    """PFS, TTP (deaths do not count), and of a responder DOR and TTR, under both rules by one reader."""
+    subject, reader = series
+    settings, protocol = known.settings("PFS"), known.trial.protocol
+    source, readings = known.read.analysed(series)
+    start = known.start(subject, "PFS")
+    outcomes: dict[str, dict[str, time_to_event.Outcome]] = {}
+    for endpoint in ("PFS", "TTP"):
+        counted = settings if endpoint == "PFS" else settings.model_copy(update={"events": ("progression",)})
+        if start is None:
+            missing = _no_start(known, subject)
+            outcomes[endpoint] = {"treatment_policy": missing, "table_a": missing}
+        else:
+            history = _history(known, series, start, readings)
+            outcomes[endpoint] = {"treatment_policy": policy(history, counted),
+                                  "table_a": table_a(history, counted, protocol)}
+    mine = reader == INVESTIGATOR
+    clock = time_to_event.Clocked(subject=subject, endpoint="PFS", headline=mine, evaluator=reader, source=source,
+                                  start=start)
+    for endpoint, by_rule in outcomes.items():
+        for rule, outcome in by_rule.items():
+            yield time_to_event.conclude(msgspec.structs.replace(
+                clock, endpoint=endpoint, rule=rule, headline=mine and rule == settings.pfs_rule), outcome,
+                protocol.time_to_event)
+    if best is not None and start is not None:
+        yield from response_duration.conclude(clock, best, outcomes["PFS"], protocol)
 
 
 def _no_start(known: _Known, subject: str) -> time_to_event.Outcome:
@@ -225,8 +262,9 @@ def _no_start(known: _Known, subject: str) -> time_to_event.Outcome:
     return time_to_event.undetermined("no_start", known.clocks[subject].first_dose.told, whole)
 
 
-def _history(known: _Known, subject: str, start: int, readings: list[Reading]) -> History:
-    measured = known.read.baselines.get((subject, INVESTIGATOR), assessments.NO_BASELINE)
+def _history(known: _Known, series: Series, start: int, readings: list[Reading]) -> History:
+    subject = series[0]
+    measured = known.read.baselines.get(series, assessments.NO_BASELINE)
     steps = known.steps.get(subject, [])
     return History(
         start=start, baseline=measured.group is not None, readings=readings,
@@ -245,6 +283,21 @@ def _stopped(known: _Known, subject: str) -> treatment.Step | None:
     if not ends or not (any(step.component is None for step in ends) or drugs <= {step.component for step in ends}):
         return None
     return max(ends, key=lambda step: step.day or 0)
+
+
+def _compliance(known: _Known, subject: str) -> list[AssessmentCompliance]:
+    """The planned scans of a treated subject, by the investigator's time points."""
+    clock, life = known.clocks[subject].first_dose.day, known.lives.get(subject)
+    start = known.therapy.first_treatment.get(subject) if clock is None else clock
+    if start is None:
+        return []
+    ended = [step.day for step in known.steps.get(subject, [])
+             if step.event in ("end_of_study", "lost_to_follow_up") and step.day is not None]
+    return compliance.conclude(compliance.Planned(
+        subject=subject, start=start, readings=known.read.analysed((subject, INVESTIGATOR))[1], ends=tuple(ended),
+        death=None if life is None or life.death is None else life.death.day, last=known.last,
+        alive=None if life is None or life.last_alive is None else life.last_alive[1],
+        doubted=known.held.of(subject, "response")), known.trial.protocol.schedule)
 
 
 def _member(known: _Known, subject: str) -> population.Member:
@@ -280,7 +333,7 @@ def _treated(known: _Known, subject: str) -> toxicity.Treated:
     )
 
 
-def _exposure(known: _Known, subject: str, rows: dict[str, list[msgspec.Struct]]) -> list[Doubt]:
+def _exposure(known: _Known, subject: str, rows: Rows) -> list[Doubt]:
     """Drugs and radiotherapy of a subject who was treated or enrolled."""
     rows["exposure"].extend(exposure.of_drugs(subject, list(known.clocks[subject].given), known.trial.protocol,
                                               known.omitted.get(subject)))

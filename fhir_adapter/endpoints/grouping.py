@@ -16,6 +16,7 @@ import msgspec
 from fhir_adapter.core.study import Protocol
 from fhir_adapter.endpoints.doubts import Doubt
 from fhir_adapter.endpoints.frames import Ground, Row, Trial, day, first_day, ground, last_day
+from fhir_adapter.endpoints.schedule import nearest_scan, planned
 
 OVERALL = "overall"
 """Stands among a scan's lesions for a stated overall response."""
@@ -74,24 +75,21 @@ class Plan(msgspec.Struct, frozen=True):
 
     def window(self, number: int) -> int | None:
         """The scheduled scan in whose window a day lies; None outside every window, and before treatment."""
-        nearest = self.interval(number)
-        if nearest is None or self.start is None or self.protocol.schedule.window_days is None:
+        nearest, window = self.interval(number), self.protocol.schedule.window_days
+        if not nearest or self.start is None or window is None:
             return None
-        due = self.start + nearest * self._days()
-        return nearest if nearest >= 1 and abs(number - due) <= self.protocol.schedule.window_days else None
+        due = planned(self.protocol.schedule)[nearest]
+        return nearest if abs(number - self.start - due) <= window else None
 
     def interval(self, number: int) -> int | None:
         """The number of the scheduled scan that is nearest to a day; None before treatment or without a schedule."""
         if self.start is None or self.protocol.schedule.interval_days is None or number <= self.start:
             return None
-        return (2 * (number - self.start) + self._days()) // (2 * self._days())
+        return nearest_scan(self.protocol.schedule, number - self.start)
 
     def same_interval(self, one: int, other: int) -> bool:
         """Whether two days are nearest to the same scheduled scan."""
         return self.interval(one) is not None and self.interval(one) == self.interval(other)
-
-    def _days(self) -> int:
-        return self.protocol.schedule.interval_days or 1
 
     def same_side(self, one: int, other: int) -> bool:
         """Whether two days are both up to the start of treatment or both after it."""

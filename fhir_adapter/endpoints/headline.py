@@ -1,80 +1,81 @@
 """The trial's headline numbers from the conclusion tables.
 
 Rates and curves are over the population that `[population] efficacy` names (default: treated), response rates with
-everyone in the denominator, also those never assessed. DCR counts CR, PR, SD and NON-CR/NON-PD of the confirmed best
-response. Adverse events are counted among the treated. Source: endpoints.md §4, §8, §9, §10.
+everyone in the denominator, also those never assessed (`rates`); DCR and CBR go by the confirmed best response. Adverse
+events are counted among the treated. Source: endpoints.md §4, §8, §9, §10.
 """
 
 from collections import Counter
 
 import pandas as pd
 
-from fhir_adapter.core.figures import AeCounts, Curve, Quantile, Rate, Summary
+from fhir_adapter.core.figures import AeCounts, ByReader, Curve, Quantile, Summary
 from fhir_adapter.core.study import Protocol
+from fhir_adapter.endpoints import rates
 from fhir_adapter.endpoints.ae_tables import GRADES, SETS
-from fhir_adapter.endpoints.estimates import Followed, curve, follow_up, rate
+from fhir_adapter.endpoints.conclusion_columns import EVALUATORS
+from fhir_adapter.endpoints.estimates import Followed, curve, follow_up
 
-RESPONDED = ("CR", "PR")
-CONTROLLED = ("CR", "PR", "SD", "NON-CR/NON-PD")
+INVESTIGATOR = EVALUATORS[0]
+RULES = ("treatment_policy", "table_a")
+CURVES = (*(("PFS", rule) for rule in RULES), ("OS", ""),
+          *((endpoint, rule) for endpoint in ("DOR", "TTP") for rule in RULES))
+"""Endpoint and rule of every curve of the summary."""
 
 
 def summary(frames: dict[str, pd.DataFrame], protocol: Protocol) -> Summary:
     """Populations, response rates, curves and adverse event counts of the tables that `derive` returns."""
-    members = {name: _members(frames["population"], name)
-               for name in ("screened", "enrolled", "treated", "safety", "evaluable")}
+    members = {name: rates.members(frames["population"], name) for name in rates.POPULATIONS}
     efficacy = members[protocol.population.efficacy]
-    confirmed, unconfirmed = (_best(frames["best_response"], wanted) for wanted in (True, False))
-    curves = tuple(_curve(frames["time_to_event"], efficacy, endpoint, rule, protocol) for endpoint, rule in (
-        ("PFS", "treatment_policy"), ("PFS", "table_a"), ("OS", ""), ("DOR", "treatment_policy"), ("DOR", "table_a"),
-    ))
+    best = frames["best_response"]
+    by_reader = tuple(_by_reader(frames, reader, efficacy, protocol) for reader in rates.readers(best))
+    mine, rough = (rates.of_reader(best, INVESTIGATOR, efficacy, protocol, confirmed=one) for one in (True, False))
+    counts = (_counted(rates.best(best, INVESTIGATOR, confirmed=wanted), efficacy) for wanted in (True, False))
+    curves = tuple(_curve(frames["time_to_event"], efficacy, (endpoint, rule, INVESTIGATOR if rule else ""), protocol)
+                   for endpoint, rule in CURVES)
     return Summary(
         screened=len(members["screened"]), enrolled=len(members["enrolled"]), treated=len(members["treated"]),
         evaluable=len(members["evaluable"]), efficacy=protocol.population.efficacy,
-        orr_confirmed=_share(confirmed, efficacy, RESPONDED), orr_unconfirmed=_share(unconfirmed, efficacy, RESPONDED),
-        dcr=_share(confirmed, efficacy, CONTROLLED), best_confirmed=_counted(confirmed, efficacy),
-        best_unconfirmed=_counted(unconfirmed, efficacy), curves=curves,
+        orr_confirmed=mine["ORR"], orr_unconfirmed=rough["ORR"], dcr=mine["DCR"], cbr=mine["CBR"],
+        orr_unirradiated=mine["ORR without irradiated targets"], readers=by_reader,
+        best_confirmed=next(counts), best_unconfirmed=next(counts), curves=curves,
         follow_up=_follow_up(frames["time_to_event"], efficacy, protocol),
         adverse_events=tuple(ae_counts(frames["ae_episode"], members["safety"], name) for name in SETS),
     )
 
 
-def _members(population: pd.DataFrame, name: str) -> frozenset[str]:
-    chosen = population[(population["population"] == name) & population["included"].eq(True)]
-    return frozenset(chosen["subject"].tolist())
+def _by_reader(frames: dict[str, pd.DataFrame], reader: str, members: frozenset[str], protocol: Protocol) -> ByReader:
+    confirmed, unconfirmed = (rates.of_reader(frames["best_response"], reader, members, protocol, confirmed=wanted)
+                              for wanted in (True, False))
+    return ByReader(
+        evaluator=reader, orr_confirmed=confirmed["ORR"], orr_unconfirmed=unconfirmed["ORR"], dcr=confirmed["DCR"],
+        cbr=confirmed["CBR"], curves=tuple(
+            _curve(frames["time_to_event"], members, (endpoint, rule, reader), protocol)
+            for endpoint in ("PFS", "TTP") for rule in RULES))
 
 
-def _best(best: pd.DataFrame, confirmed: bool) -> dict[str, str]:
-    """The best response of every subject in the source and by the reader that are analysed."""
-    lead = best[best["headline"].eq(True)]
-    source = dict(zip(lead["subject"], lead["source"], strict=True))
-    mine = best[(best["evaluator"] == "investigator") & best["confirmed"].eq(confirmed)]
-    return {subject: value for subject, of, value in zip(mine["subject"], mine["source"], mine["value"], strict=True)
-            if source.get(subject) == of}
+def _counted(best: pd.DataFrame, members: frozenset[str]) -> dict[str, int]:
+    found = rates.values(best)
+    return dict(sorted(Counter(found.get(subject, "NE") for subject in members).items()))
 
 
-def _share(best: dict[str, str], members: frozenset[str], values: tuple[str, ...]) -> Rate:
-    return rate(sum(best.get(subject) in values for subject in members), len(members))
-
-
-def _counted(best: dict[str, str], members: frozenset[str]) -> dict[str, int]:
-    return dict(sorted(Counter(best.get(subject, "NE") for subject in members).items()))
-
-
-def _times(frame: pd.DataFrame, members: frozenset[str], endpoint: str, rule: str) -> tuple[list[Followed], int]:
-    rows = frame[(frame["endpoint"] == endpoint) & (frame["rule"] == rule) & frame["subject"].isin(list(members))]
+def _times(frame: pd.DataFrame, members: frozenset[str], which: tuple[str, str, str]) -> tuple[list[Followed], int]:
+    endpoint, rule, reader = which
+    rows = frame[(frame["endpoint"] == endpoint) & (frame["rule"] == rule) & (frame["evaluator"] == reader)
+                 & frame["subject"].isin(list(members))]
     known = rows[rows["status"] != "undetermined"]
     followed = [Followed(int(days), status == "event")
                 for days, status in zip(known["days"], known["status"], strict=True)]
     return followed, len(rows) - len(known)
 
 
-def _curve(frame: pd.DataFrame, members: frozenset[str], endpoint: str, rule: str, protocol: Protocol) -> Curve:
-    followed, undetermined = _times(frame, members, endpoint, rule)
-    return curve(endpoint, rule, followed, protocol.time_to_event, undetermined)
+def _curve(frame: pd.DataFrame, members: frozenset[str], which: tuple[str, str, str], protocol: Protocol) -> Curve:
+    followed, undetermined = _times(frame, members, which)
+    return curve(which[0], which[1], followed, protocol.time_to_event, undetermined)
 
 
 def _follow_up(frame: pd.DataFrame, members: frozenset[str], protocol: Protocol) -> Quantile:
-    return follow_up(_times(frame, members, "OS", "")[0], protocol.time_to_event)
+    return follow_up(_times(frame, members, ("OS", "", ""))[0], protocol.time_to_event)
 
 
 def ae_counts(episodes: pd.DataFrame, members: frozenset[str], name: str) -> AeCounts:

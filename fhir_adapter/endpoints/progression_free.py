@@ -11,9 +11,9 @@
 | stopped treatment | by option `discontinuation` | goes on |
 | alive, no progression | last evaluable assessment | the same |
 
-Two assessments are missed when more than 2 * (interval + window) days lie between the later of start and last adequate
-assessment (evaluable, not NE) and the event. Source: FDA 2007 appendix 3 table A, EMA 2012 appendix 1; endpoints.md §6,
-§0.14, §0.15.
+Two assessments are missed when more than 2 * (interval + window) days (by the schedule in force, see `schedule`) lie
+between the later of start and last adequate assessment (evaluable, not NE) and the event. Source: FDA 2007 appendix 3
+table A, EMA 2012 appendix 1; endpoints.md §6, §0.14, §0.15.
 """
 
 import msgspec
@@ -21,6 +21,7 @@ import msgspec
 from fhir_adapter.core.study import EndpointSettings, Protocol
 from fhir_adapter.endpoints.frames import NOTHING, Ground, together, written
 from fhir_adapter.endpoints.readings import EVALUABLE, Reading
+from fhir_adapter.endpoints.schedule import gap_allowed
 from fhir_adapter.endpoints.survival import Death
 from fhir_adapter.endpoints.therapies import Therapy
 from fhir_adapter.endpoints.time_to_event import Outcome, Source, run, undetermined
@@ -53,8 +54,7 @@ def policy(history: History, settings: EndpointSettings) -> Outcome:
 
 def table_a(history: History, settings: EndpointSettings, protocol: Protocol) -> Outcome:
     """Hypothetical strategy in the style of FDA 2007 table A; without a schedule it refuses."""
-    interval, window = protocol.schedule.interval_days, protocol.schedule.window_days
-    if interval is None or window is None:
+    if gap_allowed(protocol.schedule, 0) is None:
         return undetermined("no_schedule", "trial.toml has no [schedule]: missed assessments cannot be seen")
     if not history.baseline:
         return Outcome(status="censored", end=Source(day=history.start, reason="no_baseline",
@@ -68,14 +68,13 @@ def table_a(history: History, settings: EndpointSettings, protocol: Protocol) ->
     if event is None:
         return run(history.start, [], [_last_adequate(history, None)])
     last = _last_adequate(history, event.day)
-    limit = 2 * (interval + window)
-    gap = event.day - max(last.day, history.start)
-    if gap > limit:
-        told = (f"censored {written(max(last.day, history.start))}: {event.reason} {written(event.day)} came {gap} "
+    since = max(last.day, history.start)
+    gap, limit = event.day - since, gap_allowed(protocol.schedule, since - history.start)
+    if limit is not None and gap > limit:
+        told = (f"censored {written(since)}: {event.reason} {written(event.day)} came {gap} "
                 f"days later, more than {limit}: two or more assessments missed")
         return Outcome(status="censored", end=Source(
-            day=max(last.day, history.start), reason="missed_assessments", told=told,
-            ground=last.ground | event.ground))
+            day=since, reason="missed_assessments", told=told, ground=last.ground | event.ground))
     if history.new_therapy is not None and _same_month_after(history.new_therapy, event):
         event = msgspec.structs.replace(event, ground=event.ground.doubted("partial_date"))
     return run(history.start, [event], [])

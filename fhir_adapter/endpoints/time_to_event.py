@@ -38,7 +38,7 @@ class Clocked(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     rule: str = ""
     headline: bool = True
-    evaluator: str | None = None
+    evaluator: str = ""
     source: str | None = None
     start: int | None = None
 

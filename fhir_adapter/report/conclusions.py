@@ -84,7 +84,8 @@ def best_responses(frames: Frames, *, confirmed: bool) -> dict[str, Row]:
 
 
 def times(frames: Frames, endpoint: str, rule: str = "") -> dict[str, Row]:
-    """Each subject's row of a time-to-event endpoint under a rule."""
+    """Each subject's row of a time-to-event endpoint under a rule, by the investigator's readings."""
     return first_by_subject(
         rows(frames, "time_to_event"), lambda row: row["endpoint"] == endpoint and row["rule"] == rule
+        and row["evaluator"] in ("", "investigator")
     )

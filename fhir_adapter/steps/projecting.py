@@ -93,10 +93,7 @@ def _plan(work: Workspace) -> list[dict[str, Any]]:
         return []
     rows, day = [], 0
     for number in range(1, PLANNED + 1):
-        interval = schedule.interval_days
-        for from_day, changed in schedule.steps:
-            interval = changed if day >= from_day else interval
-        day += interval
+        day += schedule.interval(day) or 0
         window = schedule.window_days or 0
         rows.append({"arm": work.study.protocol.trial.arm, "number": number, "day": day, "early": window,
                      "late": window})

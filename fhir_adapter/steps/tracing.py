@@ -15,6 +15,7 @@ CONCLUSIONS: dict[str, tuple[str, dict[str, str]]] = {
     "OS": ("time_to_event", {"endpoint": "OS"}),
     "DOR": ("time_to_event", {"endpoint": "DOR"}),
     "TTR": ("time_to_event", {"endpoint": "TTR"}),
+    "TTP": ("time_to_event", {"endpoint": "TTP"}),
     "BOR": ("best_response", {}),
     "RESPONSE": ("time_point", {}),
     "BASELINE": ("baseline", {}),

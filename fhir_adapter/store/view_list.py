@@ -107,7 +107,8 @@ V_RESPONSE = View(
     columns=(
         col("subject", ("t.subject", "b.subject"), "trial number of the subject"),
         col("evaluator", ("t.evaluator", "b.evaluator"), "role of the reader", codes=_EVALUATORS),
-        col("source", ("t.source", "b.source"), "computed from lesions, or as reported", codes=("lesions", "reported")),
+        col("source", ("t.source", "b.source"), "computed from lesions, as reported, or without irradiated targets",
+            codes=("lesions", "reported", "unirradiated")),
         col("parameter", ("'overall'", "CASE WHEN b.confirmed THEN 'best confirmed' ELSE 'best unconfirmed' END"),
             "what is told", codes=("overall", "best confirmed", "best unconfirmed")),
         col("number", ("t.number", "NULL"), "time point: 0 is the baseline; empty for a best response", type="integer",
@@ -130,16 +131,16 @@ V_RESPONSE = View(
 
 V_TIME_TO_EVENT = View(
     name="v_time_to_event", adam="ADTTE", title="one row an endpoint and rule: start, end, and whether it is the event",
-    key=("subject", "endpoint", "rule"),
+    key=("subject", "endpoint", "rule", "evaluator"),
     tables=("time_to_event", "subject"),
     branches=("time_to_event e",),
     columns=(
         col("subject", "e.subject", "trial number of the subject"),
-        col("endpoint", "e.endpoint", "endpoint", codes=("PFS", "OS", "DOR", "TTR")),
+        col("endpoint", "e.endpoint", "endpoint", codes=("PFS", "OS", "DOR", "TTR", "TTP", "iPFS")),
         col("rule", "e.rule", "censoring rules; empty where there is only one way",
             codes=("treatment_policy", "table_a", "")),
         col("headline", "e.headline", "whether this is the row that is analysed", type="boolean"),
-        col("evaluator", "e.evaluator", "whose readings", codes=_EVALUATORS),
+        col("evaluator", "e.evaluator", "whose readings; empty where no reading decides", codes=(*_EVALUATORS, "")),
         col("source", "e.source", "which readings", codes=("lesions", "reported")),
         col("start", "e.start", "day on which the clock starts"),
         col("date", "e.date", "day of the event or of the censoring; empty when undetermined"),

@@ -183,7 +183,7 @@ def test_never_treated_is_undetermined_and_a_screening_failure_has_no_clock() ->
         """))
 
     assert rows(derived, "time_to_event", "subject", "endpoint", "reason", headline=True) == [
-        ("S1", "OS", "no_start"), ("S1", "PFS", "no_start")]
+        ("S1", "OS", "no_start"), ("S1", "PFS", "no_start"), ("S1", "TTP", "no_start")]
 
 
 def test_the_headline_rule_is_marked_once() -> None:

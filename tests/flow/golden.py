@@ -78,7 +78,7 @@ def subject_endpoints(frames: dict[str, pd.DataFrame], subject: str) -> dict[str
         return None if rows.empty else _none(rows[column].iloc[0])
 
     def time(endpoint: str, rule: str) -> dict[str, Any]:
-        rows = times[(times.endpoint == endpoint) & (times.rule == rule)]
+        rows = times[(times.endpoint == endpoint) & (times.rule == rule) & times.evaluator.isin(("", "investigator"))]
         return {"date": _none(rows.date.iloc[0]), "status": rows.status.iloc[0]} if len(rows) else {}
 
     episodes = own["ae_episode"]

@@ -57,7 +57,7 @@ def test_v_lab_shows_current_and_held_facts_with_exact_numbers(database_urls: Da
 
 def test_v_subject_and_v_time_to_event_keep_a_disputed_death(database_urls: Databases) -> None:
     """An open conflict never makes an event vanish: it is shown, held and provisional (endpoints.md §0)."""
-    event = {"subject": "ATC-001", "endpoint": "OS", "rule": "", "headline": True, "evaluator": None, "source": None,
+    event = {"subject": "ATC-001", "endpoint": "OS", "rule": "", "headline": True, "evaluator": "", "source": None,
              "start": "2024-01-01", "date": "2024-05-06", "status": "event", "days": 127, "reason": "death",
              "imputed": None, **TAIL}
     with trial(database_urls) as opened:

@@ -83,7 +83,7 @@ def _assessment_compliance() -> None:
         sa.Column('facts', sa.Text(), nullable=False, comment='the facts that decided the value, a sorted JSON list of table:fact_key'),
         sa.CheckConstraint("state IN ('done', 'early', 'late', 'missed', 'not_due')", name='ck_assessment_compliance_state'),
         sa.PrimaryKeyConstraint('subject', 'number'),
-    comment='One planned tumour assessment and whether it took place. Empty until issue 5.'
+    comment='One planned tumour assessment and whether it took place.'
     )
 
 
@@ -135,21 +135,23 @@ def _best_response() -> None:
     op.create_table('best_response',
         sa.Column('subject', sa.Text(), autoincrement=False, nullable=False, comment='trial number of the subject'),
         sa.Column('evaluator', sa.Text(), autoincrement=False, nullable=False, comment='role of the reader whose series this is'),
-        sa.Column('source', sa.Text(), autoincrement=False, nullable=False, comment='computed from lesions, or as reported by the reader'),
+        sa.Column('source', sa.Text(), autoincrement=False, nullable=False, comment='computed from lesions, as reported by the reader, or from lesions without irradiated targets'),
         sa.Column('confirmed', sa.Boolean(), autoincrement=False, nullable=False, comment='whether CR and PR need confirmation'),
         sa.Column('headline', sa.Boolean(), nullable=False, comment='whether this is the row that is counted for the subject'),
+        sa.Column('chosen', sa.Boolean(), nullable=False, comment='whether this source is the one analysed for this reader'),
         sa.Column('value', sa.Text(), nullable=False, comment='best overall response'),
         sa.Column('date', sa.Text(), nullable=True, comment='first assessment that gives the value'),
         sa.Column('reason', sa.Text(), nullable=True, comment='why it is NE, as a code'),
         sa.Column('first_response_date', sa.Text(), nullable=True, comment='first CR or PR (of the earliest confirmed response); empty for others'),
         sa.Column('best_change_permille', sa.Integer(), nullable=True, comment='smallest change of a complete sum from baseline up to progression or new therapy'),
+        sa.Column('controlled_days', sa.Integer(), nullable=True, comment='start to the last CR, PR, SD or NON-CR/NON-PD that counts; empty without one'),
         sa.Column('why', sa.Text(), nullable=False, comment='the reason in words'),
         sa.Column('provisional', sa.Boolean(), nullable=False, comment='whether an open conflict may still change the value'),
         sa.Column('held_kinds', sa.Text(), nullable=False, comment='kinds of the open conflicts involved, a JSON list'),
         sa.Column('facts', sa.Text(), nullable=False, comment='the facts that decided the value, a sorted JSON list of table:fact_key'),
         sa.CheckConstraint("evaluator IN ('investigator', 'central 1', 'central 2', 'adjudicator')", name='ck_best_response_evaluator'),
         sa.CheckConstraint("reason IN ('no_assessment', 'no_baseline', 'not_evaluable', 'too_early')", name='ck_best_response_reason'),
-        sa.CheckConstraint("source IN ('lesions', 'reported')", name='ck_best_response_source'),
+        sa.CheckConstraint("source IN ('lesions', 'reported', 'unirradiated')", name='ck_best_response_source'),
         sa.CheckConstraint("value IN ('CR', 'PR', 'SD', 'NON-CR/NON-PD', 'PD', 'NE', 'NED')", name='ck_best_response_value'),
         sa.PrimaryKeyConstraint('subject', 'evaluator', 'source', 'confirmed'),
     comment='The best overall response of one series, confirmed and unconfirmed.'
@@ -536,7 +538,7 @@ def _time_to_event() -> None:
         sa.Column('endpoint', sa.Text(), autoincrement=False, nullable=False, comment='endpoint'),
         sa.Column('rule', sa.Text(), autoincrement=False, nullable=False, comment='censoring rules; empty where there is only one way'),
         sa.Column('headline', sa.Boolean(), nullable=False, comment='whether this is the row that is analysed'),
-        sa.Column('evaluator', sa.Text(), nullable=True, comment='whose readings'),
+        sa.Column('evaluator', sa.Text(), autoincrement=False, nullable=False, comment='whose readings; empty where no reading decides'),
         sa.Column('source', sa.Text(), nullable=True, comment='which readings'),
         sa.Column('start', sa.Text(), nullable=True, comment='day on which the clock starts'),
         sa.Column('date', sa.Text(), nullable=True, comment='day of the event or of the censoring; empty when undetermined'),
@@ -548,14 +550,14 @@ def _time_to_event() -> None:
         sa.Column('provisional', sa.Boolean(), nullable=False, comment='whether an open conflict may still change the value'),
         sa.Column('held_kinds', sa.Text(), nullable=False, comment='kinds of the open conflicts involved, a JSON list'),
         sa.Column('facts', sa.Text(), nullable=False, comment='the facts that decided the value, a sorted JSON list of table:fact_key'),
-        sa.CheckConstraint("endpoint IN ('PFS', 'OS', 'DOR', 'TTR')", name='ck_time_to_event_endpoint'),
-        sa.CheckConstraint("evaluator IN ('investigator', 'central 1', 'central 2', 'adjudicator')", name='ck_time_to_event_evaluator'),
+        sa.CheckConstraint("endpoint IN ('PFS', 'OS', 'DOR', 'TTR', 'TTP', 'iPFS')", name='ck_time_to_event_endpoint'),
+        sa.CheckConstraint("evaluator IN ('investigator', 'central 1', 'central 2', 'adjudicator', '')", name='ck_time_to_event_evaluator'),
         sa.CheckConstraint("imputed IN ('day', 'month', 'date')", name='ck_time_to_event_imputed'),
         sa.CheckConstraint("reason IN ('progression', 'clinical_progression', 'death', 'response', 'no_start', 'no_baseline', 'no_assessment', 'missed_assessments', 'new_therapy', 'discontinuation', 'last_assessment', 'last_alive', 'no_contact', 'cutoff', 'no_schedule', 'radiotherapy_only')", name='ck_time_to_event_reason'),
         sa.CheckConstraint("rule IN ('treatment_policy', 'table_a', '')", name='ck_time_to_event_rule'),
         sa.CheckConstraint("source IN ('lesions', 'reported')", name='ck_time_to_event_source'),
         sa.CheckConstraint("status IN ('event', 'censored', 'undetermined')", name='ck_time_to_event_status'),
-        sa.PrimaryKeyConstraint('subject', 'endpoint', 'rule'),
+        sa.PrimaryKeyConstraint('subject', 'endpoint', 'rule', 'evaluator'),
     comment="One endpoint on one subject's clock: start, end, and whether the end is the event."
     )
 
