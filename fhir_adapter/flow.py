@@ -31,6 +31,7 @@ from fhir_adapter.jobs import schedule as loop
 from fhir_adapter.steps import (
     deciding,
     planning,
+    previewing,
     rebuilding,
     rehearsing,
     reporting,
@@ -40,16 +41,18 @@ from fhir_adapter.steps import (
     watching,
 )
 from fhir_adapter.steps.deciding import Choice
+from fhir_adapter.steps.growing import in_order
 from fhir_adapter.steps.leases import trial_lease
 from fhir_adapter.steps.mapping import Mapper, map_hospital
 from fhir_adapter.steps.planning import Examined, Planned
+from fhir_adapter.steps.previewing import Preview
 from fhir_adapter.steps.projecting import project
 from fhir_adapter.steps.pulling import pull_hospital
 from fhir_adapter.steps.settling import conclude as conclude_subjects
 from fhir_adapter.steps.summing_up import ConflictShown, ConflictView, Demonstration, ProblemView, Status, SubjectView
 from fhir_adapter.steps.workspace import Means, Workspace, opened
 
-__all__ = ["Choice", "Workspace"]
+__all__ = ["Choice", "Preview", "Workspace"]
 
 
 @contextmanager
@@ -177,6 +180,11 @@ def decide(work: Workspace, choice: Choice) -> str:
     return f"Decision {decision.number} signed by {decision.decided_by}; {_applied(work)} subjects settled again."
 
 
+def preview(work: Workspace, choice: Choice) -> Preview:
+    """What signing this choice would change, before and after; nothing is written."""
+    return previewing.preview(work, choice)
+
+
 def undo(work: Workspace, number: int, *, reason: str, by: str) -> str:
     """Take a decision back by another one, and settle what it concerned."""
     decision = deciding.undo(work, number, reason=reason, by=by)
@@ -291,7 +299,7 @@ def _chosen(work: Workspace, names: Sequence[str]) -> list[Hospital]:
     for name in names:
         if name not in work.study.hospitals:
             raise UsageError(f"{name}: no such hospital; the study has {', '.join(sorted(work.study.hospitals))}.")
-    return [work.study.hospitals[name] for name in rebuilding.in_order(work) if not names or name in names]
+    return [work.study.hospitals[name] for name in in_order(work) if not names or name in names]
 
 
 @contextmanager

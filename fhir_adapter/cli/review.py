@@ -66,17 +66,23 @@ def show_conflict(key: KeyArgument, study: StudyOption = HERE, json: JsonOption 
 def decide(
     key: KeyArgument,
     choice: Annotated[str, typer.Argument(help="One of the choices that `conflicts show` lists.")],
-    by: ByOption,
-    reason: Annotated[str, typer.Option(help="Why; kept with the decision.")],
+    by: ByOption = "",
+    reason: Annotated[str, typer.Option(help="Why; kept with the decision.")] = "",
     value: Annotated[str, typer.Option(help="What the choice needs: a fact, a concept, a role, JSON columns.")] = "",
+    preview: Annotated[bool, typer.Option("--preview", help="Only show what would change; nothing is signed.")] = False,
     study: StudyOption = HERE,
     json: JsonOption = False,
 ) -> None:
-    """Settle a conflict: signed, reasoned, reversible."""
+    """Settle a conflict: signed, reasoned, reversible. With --preview: what it would change, and nothing is signed."""
     from fhir_adapter import flow
 
+    chosen = flow.Choice(conflict=key, choice=choice, value=value, reason=reason, by=by)
     with workspace(study) as work:
-        tell([flow.decide(work, flow.Choice(conflict=key, choice=choice, value=value, reason=reason, by=by))], json)
+        if preview:
+            shown = flow.preview(work, chosen)
+            tell(shown.lines, json, shown)
+        else:
+            tell([flow.decide(work, chosen)], json)
 
 
 def undo(

@@ -30,8 +30,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     conflict: str
     choice: str
     value: str = ""
-    reason: str
-    by: str
+    reason: str = ""
+    by: str = ""
 
 
 def find_conflict(work: Workspace, key: str) -> Any:
@@ -52,13 +52,22 @@ def decide(work: Workspace, choice: Choice) -> Decision:
 
     Raises UsageError for an unknown choice, a missing reason, or somebody who may not settle this kind.
     """
+    _, new = proposed(work, choice)
+    return _sign(work, new, choice.by)
+
+
+def proposed(work: Workspace, choice: Choice) -> tuple[Any, NewDecision]:
+    """The row of the conflict, and the decision that would be signed about it; nothing is signed.
+
+    Raises UsageError for a conflict that is not there, an unknown choice, or a value that does not fit it.
+    """
     conflict, items = find_conflict(work, choice.conflict)
     kind = BY_NAME[conflict.kind]
     if choice.choice not in kind.choices:
         raise UsageError(f"{kind.name} can be settled by {', '.join(kind.choices)}, not by {choice.choice}.")
     value = _value(work, conflict, items, choice)
-    return _sign(work, NewDecision(conflict_key=conflict.key, kind=conflict.kind, fingerprint=conflict.fingerprint,
-                                   choice=choice.choice, value=value, reason=choice.reason), choice.by)
+    return conflict, NewDecision(conflict_key=conflict.key, kind=conflict.kind, fingerprint=conflict.fingerprint,
+                                 choice=choice.choice, value=value, reason=choice.reason)
 
 
 def undo(work: Workspace, number: int, *, reason: str, by: str) -> Decision:

@@ -99,6 +99,22 @@ def identity_value(work: Workspace, members: Iterable[str]) -> str:
     return json.dumps({key: by_key[key].subject for key in sorted(set(members)) if key in by_key})
 
 
+def moved_by(work: Workspace, decision: Decision) -> dict[tuple[str, str], str]:
+    """Which patients would be another subject were this decision signed: (hospital, patient) -> subject."""
+    if decision.kind not in IDENTITY_KINDS or decision.choice not in ("join", "split"):
+        return {}
+    before: dict[str, str] = json.loads(decision.value or "{}")
+    by_key = _by_key(work)
+    patients = [by_key[key] for key in sorted(before) if key in by_key]
+    if decision.choice == "split":
+        return {(one.hospital, one.patient): f"{patients[0].subject}~{place}"
+                for place, one in enumerate(patients[1:], start=2)}
+    joined = {one.subject for one in patients}
+    oldest = next((number for number in work.vault.subjects() if number in joined), None)
+    return {(one.hospital, one.patient): oldest for one in by_key.values()
+            if oldest is not None and one.subject in joined and one.subject != oldest}
+
+
 def apply_identity(work: Workspace, lease: Lease, decision: Decision) -> None:
     """Joins or splits the patients of a decision; undoing one restores who they were before it.
 

@@ -3,17 +3,13 @@
 import msgspec
 
 from fhir_adapter.core.runs import Progress, silent
+from fhir_adapter.steps.growing import in_order
 from fhir_adapter.steps.leases import trial_lease
 from fhir_adapter.steps.mapping import Mapper, map_hospital
 from fhir_adapter.steps.projecting import project
 from fhir_adapter.steps.settling import conclude
 from fhir_adapter.steps.workspace import Workspace, database_url, trial_tables
 from fhir_adapter.store.rebuild import open_next, swap
-
-
-def in_order(work: Workspace) -> list[str]:
-    """Hospitals in the order of mapping: sheets last, since they name other hospitals' records."""
-    return sorted(work.study.hospitals, key=lambda one: (work.study.hospitals[one].pull.mode == "sheet", one))
 
 
 def rebuild(work: Workspace, told: Progress = silent) -> list[str]:

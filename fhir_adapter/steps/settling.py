@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
 import pandas as pd
 
 from fhir_adapter.core.conflicts import Decision
@@ -26,16 +27,40 @@ DECISIONS = "decisions"
 """The trial's cursor over decisions."""
 
 
-def conclude(work: Workspace, lease: Lease, told: Progress, *, everyone: bool = False) -> int:
-    """Settles and derives the subjects whose facts, decisions or identity changed; how many there were."""
-    decisions = work.vault.decisions()
-    identities = identity_disputes(work)
-    subjects = _concerned(work, decisions, identities, everyone=everyone)
+class Worked(msgspec.Struct, frozen=True):
+    """What settling and deriving some subjects came to; nothing of it is written yet."""
+
+    settled: Settled
+    derived: Derived
+    labels: list[tuple[str, str]]
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """What settling is handed beside the facts: decisions, disputes about identity, the clinical cut-off of a cut."""
+
+    decisions: Sequence[Decision]
+    identities: Sequence[Dispute]
+    cut_off: str | None = None
+
+
+def given(work: Workspace, cut_off: str | None = None) -> Given:
+    """The same as the vault has it now."""
+    return Given(decisions=work.vault.decisions(), identities=identity_disputes(work), cut_off=cut_off)
+
+
+def conclude(work: Workspace, lease: Lease, told: Progress, *, everyone: bool = False,
+             cut_off: str | None = None) -> int:
+    """Settles and derives the subjects whose facts, decisions or identity changed; how many there were.
+
+    With `cut_off` (of a cut, never of the trial itself) what happened later is invisible to the conclusions.
+    """
+    known = given(work, cut_off)
+    subjects = _concerned(work, known.decisions, known.identities, everyone=everyone)
     for start in range(0, len(subjects), AT_ONCE):
         told("settling and deriving", start, len(subjects))
         chunk, lease = subjects[start : start + AT_ONCE], renewed(work, lease)
-        _conclude_some(work, lease, chunk, (decisions, identities), shared=start == 0)
-    last = max((one.number for one in decisions), default=0)
+        _conclude_some(work, lease, chunk, known, shared=start == 0)
+    last = max((one.number for one in known.decisions), default=0)
     if work.trial.cursor(DECISIONS).seq != last:
         work.trial.set_cursor(lease, DECISIONS, Place(last, ""))
     told("settling and deriving", len(subjects), len(subjects))
@@ -64,31 +89,52 @@ def _concerned(work: Workspace, decisions: Sequence[Decision], identities: Seque
     return sorted(subjects)
 
 
-def _conclude_some(work: Workspace, lease: Lease, subjects: Sequence[str],
-                   given: tuple[Sequence[Decision], Sequence[Dispute]], *, shared: bool) -> None:
-    decisions, identities = given
-    frames = work.trial.frames(work.trial.tables.facts, subjects, decided=False)
-    origins = work.trial.frames(("origin",), subjects)["origin"]
-    disputes = record_disputes(_doubts(work, subjects, shared=shared), frames)
-    disputes += [one for one in identities if one.subject in subjects]
-    first = settle(frames, origins, disputes, decisions)
-    doubtful = endpoint_disputes(_derived(work, first).doubts, first.frames)
-    settled = settle(frames, origins, [*disputes, *doubtful], decisions)
-    labels = lesion_labels(settled.frames["lesion"])
-    _label(settled.frames, labels)
-    derived = _derived(work, settled)
+def _conclude_some(work: Workspace, lease: Lease, subjects: Sequence[str], known: Given, *, shared: bool) -> None:
+    worked = work_out(work, subjects, known, shared=shared)
+    settled = worked.settled
     conflicts = [_row(one) for one in settled.conflicts]
     if shared:
-        shown = {one.key for one in settled.conflicts} | {one.key for one in identities}
-        gone = [one for one in closed_elsewhere(decisions, shown) if one.kind in CODE_KINDS | IDENTITY_KINDS]
-        known = work.vault.identities()
-        hospitals = {work.vault.key(one.hospital, "Patient", one.patient): one.hospital for one in known}
+        shown = {one.key for one in settled.conflicts} | {one.key for one in known.identities}
+        gone = [one for one in closed_elsewhere(known.decisions, shown) if one.kind in CODE_KINDS | IDENTITY_KINDS]
+        identities = work.vault.identities()
+        hospitals = {work.vault.key(one.hospital, "Patient", one.patient): one.hospital for one in identities}
         conflicts += [_closed(one, hospitals) for one in gone]
     work.trial.write_settling(lease, Settling(
         subjects=subjects, standings=_standings(settled), conflicts=conflicts, shared=shared,
-        overrides=settled.overrides, labels=labels,
+        overrides=settled.overrides, labels=worked.labels,
     ))
-    work.trial.write_conclusions(lease, subjects, derived.frames)
+    work.trial.write_conclusions(lease, subjects, worked.derived.frames)
+
+
+class Read(msgspec.Struct, frozen=True):
+    """What the trial database says of some subjects before anything is settled: facts, origins, disputes."""
+
+    frames: Frames
+    origins: pd.DataFrame
+    disputes: list[Dispute]
+
+
+def read(work: Workspace, subjects: Sequence[str], known: Given, *, shared: bool = True) -> Read:
+    """Reads subjects from the trial database; `shared`: with the conflicts about codes of the whole study."""
+    frames = work.trial.frames(work.trial.tables.facts, subjects, decided=False)
+    origins = work.trial.frames(("origin",), subjects)["origin"]
+    disputes = record_disputes(_doubts(work, subjects, shared=shared), frames)
+    return Read(frames, origins, disputes + [one for one in known.identities if one.subject in subjects])
+
+
+def work_out(work: Workspace, subjects: Sequence[str], known: Given, *, shared: bool = True) -> Worked:
+    """Settles and derives subjects from what the trial database has of their facts; writes nothing."""
+    return settled_and_derived(work, read(work, subjects, known, shared=shared), known)
+
+
+def settled_and_derived(work: Workspace, said: Read, known: Given) -> Worked:
+    """Settle, conclude, settle again, conclude (docs/decisions/0003); from frames alone."""
+    first = settle(said.frames, said.origins, said.disputes, known.decisions)
+    doubtful = endpoint_disputes(_derived(work, first, known.cut_off).doubts, first.frames)
+    settled = settle(said.frames, said.origins, [*said.disputes, *doubtful], known.decisions)
+    labels = lesion_labels(settled.frames["lesion"])
+    _label(settled.frames, labels)
+    return Worked(settled, _derived(work, settled, known.cut_off), labels)
 
 
 def _doubts(work: Workspace, subjects: Sequence[str], *, shared: bool) -> pd.DataFrame:
@@ -101,14 +147,14 @@ def _doubts(work: Workspace, subjects: Sequence[str], *, shared: bool) -> pd.Dat
     return doubts[(about_codes & shared) | (~about_codes & doubts.subject.isin(list(subjects)))]
 
 
-def _derived(work: Workspace, settled: Settled) -> Derived:
+def _derived(work: Workspace, settled: Settled, cut_off: str | None) -> Derived:
     counted = {name: frame[frame.standing.isin(("current", "held"))].reset_index(drop=True)
                for name, frame in settled.frames.items()}
     doubted: dict[str, list[str]] = {}
     for conflict in settled.conflicts:
         if conflict.state == "open" and conflict.subject is not None:
             doubted.setdefault(conflict.subject, []).append(conflict.kind)
-    return derive(counted, work.study.protocol, work.study.concepts, doubted=doubted)
+    return derive(counted, work.study.protocol, work.study.concepts, cut_off=cut_off, doubted=doubted)
 
 
 def endpoint_disputes(doubts: pd.DataFrame, frames: Frames) -> list[Dispute]:

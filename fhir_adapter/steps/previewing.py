@@ -1,0 +1,126 @@
+"""What a decision would change: its subjects settled and derived with it laid over, nothing written.
+
+Most decisions are laid over the facts as they stand. One about a code, or about who is who, also changes what records
+mean or whose they are: their subjects' records are mapped again into a trial database that is thrown away.
+"""
+
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fhir_adapter import endpoints
+from fhir_adapter.core.conflicts import Decision
+from fhir_adapter.review.kinds import CODE_KINDS
+from fhir_adapter.review.settling import Conflict
+from fhir_adapter.steps import comparing
+from fhir_adapter.steps.comparing import Change
+from fhir_adapter.steps.deciding import Choice, proposed
+from fhir_adapter.steps.growing import grown, map_records
+from fhir_adapter.steps.identity import IDENTITY_KINDS, moved_by
+from fhir_adapter.steps.reporting import conclusions
+from fhir_adapter.steps.settling import Worked, given, work_out
+from fhir_adapter.steps.workspace import Workspace
+from fhir_adapter.store.records import NewDecision
+from fhir_adapter.store.seen import LaidVault
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What would be otherwise, were this decided: values of subjects, values of the study, conflicts.
+
+    `closes` and `opens` are (kind, key) of conflicts that would no longer, or newly, be open.
+    """
+
+    conflict: str
+    kind: str
+    choice: str
+    subjects: tuple[str, ...]
+    changes: tuple[Change, ...]
+    study: tuple[Change, ...]
+    closes: tuple[tuple[str, str], ...]
+    opens: tuple[tuple[str, str], ...]
+
+    @property
+    def lines(self) -> list[str]:
+        """The same in words."""
+        moved = [one.words for one in (*self.changes, *self.study)] or ["No value changes."]
+        closing = [f"closes {kind} {key[:12]}" for kind, key in self.closes]
+        opening = [f"opens {kind} {key[:12]}" for kind, key in self.opens]
+        return [f"{self.kind} {self.conflict[:12]}, {self.choice}: nothing is written.", *moved, *closing, *opening]
+
+
+def preview(work: Workspace, choice: Choice) -> Preview:
+    """What signing this choice would change; `reason` and `by` of it may be empty.
+
+    Raises UsageError for a conflict that is not there, an unknown choice, or a value that does not fit it.
+    """
+    conflict, new = proposed(work, choice)
+    decision = _unsigned(work, new)
+    moved = moved_by(work, decision)
+    subjects = _subjects(work, conflict, moved)
+    if moved or decision.kind in CODE_KINDS:
+        before = work_out(work, subjects, given(work))
+        with _remapped(work, LaidVault(work.vault, [decision], moved), subjects) as laid:
+            after = work_out(laid, laid.trial.touched(), given(laid))
+    else:
+        known = given(work)
+        before = work_out(work, subjects, known, shared=False)
+        after = work_out(work, subjects, msgspec.structs.replace(known, decisions=[*known.decisions, decision]),
+                         shared=False)
+    return _compared(work, decision, subjects, (before, after))
+
+
+def _unsigned(work: Workspace, new: NewDecision) -> Decision:
+    last = max((one.number for one in work.vault.decisions()), default=0)
+    return Decision(number=last + 1, conflict_key=new.conflict_key, kind=new.kind, fingerprint=new.fingerprint,
+                    choice=new.choice, value=new.value, reason="", decided_by="", system_user="", decided_at="")
+
+
+def _subjects(work: Workspace, conflict: Any, moved: Collection[tuple[str, str]]) -> list[str]:
+    """Whom a conflict concerns: its subject, everybody with the code, or everybody whose patients would move."""
+    if conflict.kind in CODE_KINDS:
+        doubts = work.trial.frames(("doubt",))["doubt"]
+        same = (doubts.kind == conflict.kind) & (doubts.scope == conflict.scope)
+        return sorted({one for one in doubts[same].subject if one is not None})
+    named = {one.subject for one in work.vault.identities() if (one.hospital, one.patient) in moved}
+    if conflict.kind in IDENTITY_KINDS:
+        items = work.trial.frames(("conflict_item",))["conflict_item"]
+        keys = set(items[items.conflict_key == conflict.key].resource)
+        named |= {one.subject for one in work.vault.identities()
+                  if work.vault.key(one.hospital, "Patient", one.patient) in keys}
+    return sorted(named | ({conflict.subject} - {None}))
+
+
+@contextmanager
+def _remapped(work: Workspace, vault: LaidVault, subjects: Collection[str]) -> Iterator[Workspace]:
+    """The study as these subjects' records alone would make it."""
+    keys = sorted(set(work.trial.frames(("origin",), subjects)["origin"].resource))
+    with tempfile.TemporaryDirectory(prefix="fhir-adapter-") as folder, \
+            grown(work, vault, Path(folder) / "trial.sqlite") as laid:
+        map_records(laid, keys)
+        yield laid
+
+
+def _compared(work: Workspace, decision: Decision, subjects: list[str], worked: tuple[Worked, Worked]) -> Preview:
+    before, after = worked
+    frames = [one.derived.frames for one in worked]
+    old, new = (comparing.values(one) for one in frames)
+    everybody = {*subjects, *(subject for subject, _, _ in new)}
+    whole = conclusions(work)
+    studies = [comparing.study_values(endpoints.summary(comparing.replaced(whole, one, everybody),
+                                                        work.study.protocol)) for one in frames]
+    was, becomes = (_open(one.settled.conflicts, decision.conflict_key) for one in (before, after))
+    return Preview(
+        conflict=decision.conflict_key, kind=decision.kind, choice=decision.choice, subjects=tuple(sorted(everybody)),
+        changes=tuple(comparing.changes(old, new)), study=tuple(comparing.changes(*studies)),
+        closes=tuple(sorted(was - becomes)), opens=tuple(sorted(becomes - was)),
+    )
+
+
+def _open(conflicts: Collection[Conflict], decided: str) -> set[tuple[str, str]]:
+    """Open conflicts of subjects, and the one decided about; other codes concern more subjects than were looked at."""
+    return {(one.kind, one.key) for one in conflicts
+            if one.state == "open" and (one.subject is not None or one.key == decided)}
