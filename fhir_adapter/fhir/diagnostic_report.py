@@ -19,6 +19,12 @@ Status = Literal[
 ]
 
 
+class Performer(Reference, frozen=True, kw_only=True):
+    """Who is responsible; STU3 keeps the reference in `actor`."""
+
+    actor: Reference | None = None
+
+
 class DiagnosticReport(Resource, frozen=True, kw_only=True):
     """A diagnostic report of any version."""
 
@@ -30,7 +36,7 @@ class DiagnosticReport(Resource, frozen=True, kw_only=True):
     subject: Reference | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
-    performer: tuple[Reference, ...] = ()
+    performer: tuple[Performer, ...] = ()
     results_interpreter: tuple[Reference, ...] = ()
     result: tuple[Reference, ...] = ()
 
@@ -49,4 +55,4 @@ class DiagnosticReport(Resource, frozen=True, kw_only=True):
     @property
     def readers(self) -> tuple[Reference, ...]:
         """Who read it: the interpreter where one is named, else the performer."""
-        return self.results_interpreter or self.performer
+        return self.results_interpreter or tuple(one.actor or one for one in self.performer)

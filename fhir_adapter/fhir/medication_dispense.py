@@ -10,20 +10,29 @@ _STATUS = {"preparation": "intended", "cancelled": "not-done", "declined": "not-
 
 
 class MedicationDispense(DrugRecord, frozen=True, kw_only=True):
-    """What a pharmacy handed over."""
+    """What a pharmacy handed over.
+
+    STU3 is published both ways: `notDone[x]` as the reason, and `notDone` (a boolean) with `notDoneReason[x]`.
+    """
 
     ONLY: ClassVar[dict[str, tuple[str, ...]]] = {
         **DrugRecord.ONLY,
+        "not_done": ("STU3",),
         "not_done_codeable_concept": ("STU3",),
         "not_done_reference": ("STU3",),
+        "not_done_reason_codeable_concept": ("STU3",),
+        "not_done_reason_reference": ("STU3",),
     }
 
     status: Literal[
         "preparation", "in-progress", "cancelled", "on-hold", "completed", "entered-in-error", "stopped", "declined",
         "unknown",
     ] | None = None
+    not_done: bool | None = None
     not_done_codeable_concept: CodeableConcept | None = None
     not_done_reference: Reference | None = None
+    not_done_reason_codeable_concept: CodeableConcept | None = None
+    not_done_reason_reference: Reference | None = None
     when_prepared: str | None = None
     when_handed_over: str | None = None
     dosage_instruction: tuple[Dosage, ...] = ()
@@ -37,7 +46,9 @@ class MedicationDispense(DrugRecord, frozen=True, kw_only=True):
     def r4_status(self) -> str:
         """The status in the words of an administration."""
         status = self.status or "unknown"
-        if self.not_done_codeable_concept is not None or self.not_done_reference is not None:
+        reasons = (self.not_done_codeable_concept, self.not_done_reference, self.not_done_reason_codeable_concept,
+                   self.not_done_reason_reference)
+        if self.not_done or any(reason is not None for reason in reasons):
             return "not-done"
         return _STATUS.get(status, status)
 

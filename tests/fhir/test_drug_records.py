@@ -103,9 +103,12 @@ def test_an_order_is_never_given() -> None:
 def test_a_dispense_that_was_not_done() -> None:
     """STU3 says it in `notDone[x]`, later versions by status."""
     old = {"resourceType": "MedicationDispense", "status": "completed", "notDoneCodeableConcept": concept(text="none")}
+    said = {"resourceType": "MedicationDispense", "status": "completed", "notDone": True}
+    why = {"resourceType": "MedicationDispense", "notDoneReasonCodeableConcept": concept(text="none")}
     new = {"resourceType": "MedicationDispense", "status": "declined"}
 
-    assert not decode("MedicationDispense", body(old), "STU3").given
+    for one in (old, said, why):
+        assert not decode("MedicationDispense", body(one), "STU3").given
     assert decode("MedicationDispense", body(new), "R4").r4_status == "not-done"
 
 
