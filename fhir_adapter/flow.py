@@ -42,7 +42,7 @@ from fhir_adapter.steps import (
 )
 from fhir_adapter.steps.deciding import Choice
 from fhir_adapter.steps.growing import in_order
-from fhir_adapter.steps.leases import trial_lease
+from fhir_adapter.steps.leases import PullLeases, trial_lease
 from fhir_adapter.steps.mapping import Mapper, map_hospital
 from fhir_adapter.steps.planning import Examined, Planned
 from fhir_adapter.steps.previewing import Preview
@@ -127,7 +127,8 @@ def pull_files(work: Workspace, folder: Path, version: str, name: str, told: Pro
         raise UsageError("Files are kept for a study, and here is none; make one with `fhir-adapter init DIR`.")
     work = msgspec.structs.replace(work, study=study.remember_files(work.study, name, version, folder))
     with _running(work, "pull", [name]) as run:
-        outcome = pull_hospital(work, work.study.hospitals[name], run, told)
+        with PullLeases(work, [name]) as leases:
+            outcome = pull_hospital(work, work.study.hospitals[name], leases, run, told)
         return _finished(work, run, RunOutcome(hospitals=(outcome,)))
 
 
@@ -322,15 +323,16 @@ def _running(work: Workspace, command: str, hospitals: Sequence[str]) -> Iterato
 
 
 def _pulled(work: Workspace, hospitals: Sequence[str], run: int, told: Progress) -> list[HospitalOutcome]:
-    outcomes = []
-    for hospital in _chosen(work, hospitals):
-        started = work.clock()
-        work.log.info("hospital_started", run=run, hospital=hospital.id)
-        try:
-            outcome = pull_hospital(work, hospital, run, told)
-        except AdapterError as error:
-            outcome = HospitalOutcome(hospital=hospital.id, code=error.exit_code, messages=(str(error),))
-        outcomes.append(msgspec.structs.replace(outcome, asked=outcome.code, seconds=_since(work, started)))
+    outcomes, chosen = [], _chosen(work, hospitals)
+    with PullLeases(work, [hospital.id for hospital in chosen]) as leases:
+        for hospital in chosen:
+            started = work.clock()
+            work.log.info("hospital_started", run=run, hospital=hospital.id)
+            try:
+                outcome = pull_hospital(work, hospital, leases, run, told)
+            except AdapterError as error:
+                outcome = HospitalOutcome(hospital=hospital.id, code=error.exit_code, messages=(str(error),))
+            outcomes.append(msgspec.structs.replace(outcome, asked=outcome.code, seconds=_since(work, started)))
     return outcomes
 
 

@@ -213,7 +213,8 @@ class Pull(Config):
     rate: str = "10/s"
     patients_per_question: Annotated[int, Field(ge=1, le=200)] = 20
     page_size: Annotated[int, Field(ge=1, le=1000)] = 200
-    timeout: Span = timedelta(seconds=60)
+    timeout: Annotated[Span, Field(gt=timedelta(0), le=timedelta(minutes=4))] = timedelta(seconds=60)
+    """For one answer, or the next piece of it; less than half of a lease, which is renewed in between."""
     unfiltered: Literal["check", "refuse"] = "check"
     time_zone: Annotated[str, AfterValidator(_zone)] | None = None
     """The zone of `quiet_hours` and of a cron line, such as `Europe/Vienna`; this machine's own without it."""

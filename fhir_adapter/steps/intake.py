@@ -7,9 +7,9 @@ from fhir_adapter.core.errors import INCOMPLETE, WHOLE, worst
 from fhir_adapter.core.runs import Counts, Progress
 from fhir_adapter.core.study import Hospital
 from fhir_adapter.core.windows import Coverage, Entry, Gap, Page, Question, WindowState
-from fhir_adapter.steps.leases import renewed
+from fhir_adapter.steps.leases import PullLeases
 from fhir_adapter.steps.workspace import Workspace
-from fhir_adapter.store.records import Kept, Lease, PageCounts, PageProgress, StoredWindow
+from fhir_adapter.store.records import Kept, PageCounts, PageProgress, StoredWindow
 from fhir_adapter.wire import instants
 from fhir_adapter.wire.search import UNEXPECTED_TYPE
 
@@ -19,8 +19,10 @@ LONGEST_SLEEP = 60.0
 class Intake:
     """One hospital's part of a pull: what it may write (lease), for which run, and what it has counted so far."""
 
-    def __init__(self, work: Workspace, hospital: Hospital, run: int, lease: Lease, told: Progress) -> None:
-        self.work, self.hospital, self.run, self.lease, self.told = work, hospital, run, lease, told
+    def __init__(self, work: Workspace, hospital: Hospital, run: int, leases: PullLeases, told: Progress) -> None:
+        """Raises LeaseHeld when another run has this hospital."""
+        self.work, self.hospital, self.run, self.told = work, hospital, run, told
+        self.leases, self.lease = leases, leases.of(hospital.id)
         self.counts = Counts()
         self.messages: list[str] = []
         self.code = WHOLE
@@ -82,8 +84,8 @@ class Intake:
             seconds -= LONGEST_SLEEP
 
     def renew(self) -> None:
-        """Moves the lease's end when half of its time is over."""
-        self.lease = renewed(self.work, self.lease)
+        """Moves the lease's end when half of its time is over, and those of the hospitals that wait for their turn."""
+        self.lease = self.leases.renew(self.hospital.id)
 
     def windows(self, questions: Iterable[Question]) -> list[StoredWindow]:
         """One open window a question; a question left open by an earlier run goes on where it stood."""

@@ -2,14 +2,14 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fhir_adapter.core.errors import LeaseHeld
 from fhir_adapter.steps.workspace import Workspace
-from fhir_adapter.store.leases import TRIAL_LEASE
+from fhir_adapter.store.leases import TRIAL_LEASE, pull_lease
 from fhir_adapter.store.records import Lease
 
 LEASE_TIME = timedelta(minutes=10)
@@ -62,17 +62,63 @@ def _started(process: int) -> str:
 
 def take(work: Workspace, name: str) -> Lease:
     """A lease for this process. Raises LeaseHeld when another run has it."""
+    found = _take(work, (name,))[name]
+    if isinstance(found, LeaseHeld):
+        raise found
+    return found
+
+
+def _take(work: Workspace, names: Collection[str]) -> dict[str, Lease | LeaseHeld]:
     before = work.vault.lease_holders(_EVER) if work.log.level != "off" else {}
-    try:
-        lease = work.vault.lease(name, holder(), work.clock(), LEASE_TIME, gone)
-    except LeaseHeld:
-        work.log.debug("lease_held", lease=name)
-        raise
-    if name in before:
-        work.log.warning("lease_taken_over", lease=name, number=lease.number)
-    else:
-        work.log.debug("lease_taken", lease=name, number=lease.number)
-    return lease
+    found = work.vault.leases(names, holder(), work.clock(), LEASE_TIME, gone)
+    for name, lease in found.items():
+        if isinstance(lease, LeaseHeld):
+            work.log.debug("lease_held", lease=name)
+        elif name in before:
+            work.log.warning("lease_taken_over", lease=name, number=lease.number)
+        else:
+            work.log.debug("lease_taken", lease=name, number=lease.number)
+    return found
+
+
+class PullLeases:
+    """The right to ask some hospitals, taken for all of them at one stroke and held until the block ends.
+
+    Of two runs that begin together one gets every hospital and the other none, so that one does the work. All are
+    kept alive while one hospital is asked; a hospital that another run has is left to it.
+    """
+
+    def __init__(self, work: Workspace, hospitals: Iterable[str]) -> None:
+        self._work = work
+        self._leases = _take(work, [pull_lease(one) for one in hospitals])
+
+    def __enter__(self) -> "PullLeases":
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        for lease in self._leases.values():
+            if not isinstance(lease, LeaseHeld):
+                self._work.vault.release(lease)
+
+    def of(self, hospital: str) -> Lease:
+        """A hospital's lease. Raises LeaseHeld when another run has it."""
+        lease = self._leases[pull_lease(hospital)]
+        if isinstance(lease, LeaseHeld):
+            raise lease
+        return lease
+
+    def renew(self, hospital: str) -> Lease:
+        """A hospital's lease, and every other one, with a later end once half of its time is over.
+
+        Raises LeaseHeld when this hospital's is no longer ours; another's is then found lost when it is its turn.
+        """
+        for name, lease in self._leases.items():
+            if not isinstance(lease, LeaseHeld):
+                try:
+                    self._leases[name] = renewed(self._work, lease)
+                except LeaseHeld as lost:
+                    self._leases[name] = lost
+        return self.of(hospital)
 
 
 def renewed(work: Workspace, lease: Lease) -> Lease:

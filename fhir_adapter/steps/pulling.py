@@ -9,24 +9,23 @@ from fhir_adapter.core.windows import Coverage, Gap
 from fhir_adapter.steps import asking, exporting, folders, remembering, vanishing
 from fhir_adapter.steps.cohort import find_cohort
 from fhir_adapter.steps.intake import Intake
-from fhir_adapter.steps.leases import take
+from fhir_adapter.steps.leases import PullLeases
 from fhir_adapter.steps.vanishing import HISTORY
 from fhir_adapter.steps.workspace import Workspace
-from fhir_adapter.store.leases import pull_lease
 from fhir_adapter.wire.connection import Connection, joined
 
 EVERYTHING = "*"
 """The type of a coverage row that tells since when a hospital has given nothing, not even its cohort."""
 
 
-def pull_hospital(work: Workspace, hospital: Hospital, run: int, told: Progress) -> HospitalOutcome:
+def pull_hospital(work: Workspace, hospital: Hospital, leases: PullLeases, run: int, told: Progress) -> HospitalOutcome:
     """Everything that a hospital says about the cohort, into the vault; what it ended with, as a value.
 
     Windows that fail stay open and are taken up by the next run; coverage moves only over whole ones. A hospital that
-    gives nothing at all opens the coverage of everything that was asked of it before.
+    gives nothing at all opens the coverage of everything that was asked of it before. Raises LeaseHeld when another
+    run has this hospital.
     """
-    lease = take(work, pull_lease(hospital.id))
-    intake = Intake(work, hospital, run, lease, told)
+    intake = Intake(work, hospital, run, leases, told)
     try:
         _ask(intake)
         work.vault.prune_windows(intake.lease, hospital.id, work.clock())
@@ -35,8 +34,6 @@ def pull_hospital(work: Workspace, hospital: Hospital, run: int, told: Progress)
         intake.messages.append(str(error))
         if isinstance(error, HospitalUnavailable):
             _open_everything(intake)
-    finally:
-        work.vault.release(intake.lease)
     return HospitalOutcome(hospital=hospital.id, code=intake.code, counts=intake.counts,
                            messages=tuple(intake.messages))
 

@@ -21,7 +21,7 @@ def means(work: Workspace, intake: Intake | None = None) -> Means:
         return Means(folder=work.folder, clock=work.clock, sleep=work.sleep, random=SystemRandom(),
                      transport=work.transport)
     return Means(folder=work.folder, clock=work.clock, sleep=intake.wait, random=SystemRandom(),
-                 transport=work.transport, paused=lambda until: _pause(intake, until))
+                 transport=work.transport, paused=lambda until: _pause(intake, until), alive=intake.renew)
 
 
 def paused_until(work: Workspace, hospital: Hospital) -> datetime | None:

@@ -50,6 +50,8 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
     paused_until: datetime | None = None
     paused: Callable[[datetime], None] = lambda until: None
     """Told when the server wants to be left alone for longer than a run waits, so that the next run knows."""
+    alive: Callable[[], None] = lambda: None
+    """Called while an answer is awaited and with each piece of it: a long file must not outlast our lease."""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,12 +245,14 @@ class Client:
 
     def _exchange(self, request: httpx.Request, target: IO[bytes] | None = None) -> tuple[int, Reply]:
         """One request and its answer; the body of a 200 goes into `target`, if there is one."""
+        self.means.alive()
         started = self.means.clock()
         body = bytearray()
         try:
             response = self._http.send(request, stream=True)
             try:
                 for chunk in response.iter_bytes():
+                    self.means.alive()
                     if target is not None and response.status_code == 200:
                         target.write(chunk)
                         continue

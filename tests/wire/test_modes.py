@@ -3,6 +3,7 @@
 import gzip
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from fhir_adapter import flow, kit
 from fhir_adapter.core.errors import INCOMPLETE
 from fhir_adapter.core.study import Pull
 from fhir_adapter.steps.workspace import Workspace
-from tests.databases import sqlite_databases
+from tests.databases import BACKENDS, postgres_databases, sqlite_databases
 from tests.flow.conftest import Hall, hall
 
 
@@ -43,19 +44,37 @@ def _asked(work: Workspace, **pull: Any) -> Workspace:
     return msgspec.structs.replace(work, study=study)
 
 
-def _digest(west: Hall, folder: Path, **pull: Any) -> tuple[str, int]:
-    folder.mkdir()
-    with west.workspace(sqlite_databases(folder), ("west",)) as work:
-        outcome = flow.sync(_asked(work, **pull), [])
-        return work.trial.digest(), outcome.code
+class Shelf:
+    """Fresh databases of one kind, one pair a sync."""
+
+    def __init__(self, west: Hall, folder: Path, server: str | None) -> None:
+        self.west, self.folder, self.server = west, folder, server
+
+    def digest(self, name: str, **pull: Any) -> tuple[str, int]:
+        """The trial's digest after a sync of an empty study, and the exit code."""
+        with ExitStack() as stack:
+            folder = self.folder / name
+            folder.mkdir()
+            databases = (stack.enter_context(postgres_databases(self.server)) if self.server is not None
+                         else sqlite_databases(folder))
+            work = stack.enter_context(self.west.workspace(databases, ("west",)))
+            outcome = flow.sync(_asked(work, **pull), [])
+            return work.trial.digest(), outcome.code
 
 
-def test_search_bulk_and_files_end_in_the_same_digest(west: Hall, tmp_path: Path) -> None:
+@pytest.fixture(params=BACKENDS)
+def shelf(request: pytest.FixtureRequest, west: Hall, tmp_path: Path) -> Shelf:
+    """Databases on SQLite, and on PostgreSQL."""
+    server = request.getfixturevalue("_postgres").url() if request.param == "postgresql" else None
+    return Shelf(west, tmp_path, server)
+
+
+def test_search_bulk_and_files_end_in_the_same_digest(shelf: Shelf, tmp_path: Path) -> None:
     """One data set, asked by search, exported, and delivered as files: the trial databases are equal."""
-    searched = _digest(west, tmp_path / "search", mode="search")
-    exported = _digest(west, tmp_path / "bulk", mode="bulk", bulk={"level": "patient"})
-    system = _digest(west, tmp_path / "system", mode="bulk", bulk={"level": "system"})
-    delivered = _digest(west, tmp_path / "files", mode="files", path=str(_delivered(tmp_path / "delivery")))
+    searched = shelf.digest("search", mode="search")
+    exported = shelf.digest("bulk", mode="bulk", bulk={"level": "patient"})
+    system = shelf.digest("system", mode="bulk", bulk={"level": "system"})
+    delivered = shelf.digest("files", mode="files", path=str(_delivered(tmp_path / "delivery")))
 
     assert searched[1] == INCOMPLETE  # the planted defects wait to be acknowledged
     assert exported == searched
