@@ -2,6 +2,8 @@
 
 import csv
 import hashlib
+import json
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -191,11 +193,16 @@ def _digest(mappings: Path) -> str:
 def remember_files(study: Study, name: str, version: str, folder: Path) -> Study:
     """The study with a hospital that is a folder of files; its TOML is written when it is new.
 
-    Raises UsageError when the name is taken by a hospital of another kind, version or folder, or is no name.
+    A folder in the study, or beside it, is remembered by the way there, so that both can be moved together; one
+    anywhere else by its full path, since a way to it would lead elsewhere as soon as the study is moved.
+
+    A later delivery in another folder is read too; what is remembered is the first, until somebody edits the file.
+
+    Raises UsageError when the name is taken by a hospital of another kind or version, or is no name.
     """
     path = study.folder / "sync" / "hospitals" / f"{name}.toml"
     wanted = {"name": f"Files {name}", "fhir_version": version, "cohort": {"all": True},
-              "pull": {"mode": "files", "path": str(folder.resolve())}, "id": name}
+              "pull": {"mode": "files", "path": _way(study.folder, folder)}, "id": name}
     try:
         hospital = Hospital.model_validate(wanted)
     except ValidationError as error:
@@ -205,7 +212,14 @@ def remember_files(study: Study, name: str, version: str, folder: Path) -> Study
     if known is not None and (known.pull.mode, known.fhir_version) != ("files", version):
         raise UsageError(f"--as {name}: the study already has a hospital of that name; choose another one.")
     if not path.exists():
+        place = json.dumps(hospital.pull.path, ensure_ascii=False)  # a TOML string is written like one of JSON
         path.write_text(
             f'# Written by `fhir-adapter pull --files`.\nname = "{hospital.name}"\nfhir_version = "{version}"\n\n'
-            f'[cohort]\nall = true\n\n[pull]\nmode = "files"\npath = "{hospital.pull.path}"\n', encoding="utf-8")
+            f'[cohort]\nall = true\n\n[pull]\nmode = "files"\npath = {place}\n', encoding="utf-8")
     return study.model_copy(update={"hospitals": {**study.hospitals, name: hospital}})
+
+
+def _way(study: Path, folder: Path) -> str:
+    """The way from the study's `sync/` to a folder in or beside the study; its full path if it lies anywhere else."""
+    home, target = study.resolve(), folder.resolve()
+    return os.path.relpath(target, home / "sync") if target.is_relative_to(home.parent) else str(target)

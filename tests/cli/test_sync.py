@@ -57,8 +57,28 @@ def test_a_folder_of_files_is_read_like_a_hospital(study: Path) -> None:
 
     assert ended.code in (0, 3)
     assert ended.json["hospitals"][0]["counts"]["new"] > 500
-    assert (study / "sync" / "hospitals" / "files.toml").is_file()
+    assert f'path = "{files}"' in (study / "sync" / "hospitals" / "files.toml").read_text(encoding="utf-8")
     assert run("pull", "--files", files, "--fhir-version", "R9", study=study).code == 2
+
+
+@pytest.mark.parametrize(("place", "remembered"), [
+    ("data/delivery", "../data/delivery"), ('../a "beautiful" delivery', '../../a \\"beautiful\\" delivery'),
+])
+def test_a_folder_near_the_study_moves_with_it(tmp_path: Path, place: str, remembered: str) -> None:
+    """In the study or beside it: the way there is kept, not the full path; the moved study still reads it."""
+    home = tmp_path / "here" / "study"
+    assert run("init", home).code == 0
+    files = home / place
+    files.mkdir(parents=True)
+    (files / "Patient.ndjson").write_text('{"resourceType": "Patient", "id": "p1"}\n', encoding="utf-8")
+    assert run("pull", "--files", files, "--fhir-version", "R4", "--as", "files", study=home).code == 0
+    (tmp_path / "here").rename(tmp_path / "there")
+    moved = tmp_path / "there" / "study"
+    again = run("pull", "files", "--json", study=moved)
+
+    assert f'path = "{remembered}"' in (moved / "sync" / "hospitals" / "files.toml").read_text(encoding="utf-8")
+    assert again.code == 0
+    assert again.json["hospitals"][0]["counts"]["fetched"] == 1
 
 
 def test_an_unknown_hospital_is_a_usage_error(study: Path) -> None:

@@ -1,76 +1,20 @@
 """Whole pulls of a small hospital: exports and restarts, merges, disappearances, pauses (facts/quirks.md)."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fhir_adapter import flow, kit, study
+from fhir_adapter import flow
 from fhir_adapter.core.errors import INCOMPLETE, WHOLE
-from fhir_adapter.core.runs import HospitalOutcome
-from fhir_adapter.core.study import Cohort, Hospital, Pull
 from fhir_adapter.core.windows import WindowState
 from fhir_adapter.sandbox.persona import PLAIN, Fault, Persona
-from fhir_adapter.sandbox.server import Rehearsal, Stage, serve
 from fhir_adapter.sandbox.switches import Asking, Bulk, Records
 from fhir_adapter.steps import exporting
-from fhir_adapter.steps.workspace import Means, Workspace, opened
-from tests.sandbox.build import NOON, Clock, hospital, observation, patient
-
-SECRET = b"a secret of the tests, the same in all of them"
-GROUP = {"resourceType": "Group", "id": "g1", "type": "person", "actual": True,
-         "member": [{"entity": {"reference": "Patient/p1"}}, {"entity": {"reference": "Patient/p2"}}]}
-SAID = "2026-06-01T00:00:00Z"
-
-
-class Place:
-    """A small hospital and a study that asks it; time stands still unless somebody sleeps or moves it."""
-
-    def __init__(self, server: Rehearsal, folder: Path, clock: Clock) -> None:
-        self.server, self.folder, self.clock = server, folder, clock
-
-    @contextmanager
-    def at_work(self, cohort: Cohort | None = None, **pull: Any) -> Iterator[Workspace]:
-        """The study at work, as a new process would open it."""
-        asked = Hospital(id="west", name="West hospital", base_url=self.server.base_url,
-                         cohort=cohort or Cohort(group="Group/g1"), pull=Pull(**{"rate": "1000/s", **pull}))
-        shipped = study.load(kit.kit_path()).model_copy(update={"hospitals": {"west": asked}})
-        means = Means(clock=self.clock, sleep=self.clock.forward)
-        with opened(shipped, self.folder, secret=SECRET, means=means) as work:
-            yield work
-
-    def pull(self, cohort: Cohort | None = None, **pull: Any) -> HospitalOutcome:
-        """One pull by a process of its own."""
-        with self.at_work(cohort, **pull) as work:
-            return flow.pull(work, []).hospitals[0]
-
-    def kept(self, type: str) -> dict[str, str]:
-        """The records of a type that the vault holds, with what their newest versions say they are."""
-        with self.at_work() as work:
-            ids = work.vault.ids("west", type)
-            return {id_: head.kind for id_, head in work.vault.heads("west", type, ids).items()}
-
-    def asked(self, word: str) -> list[str]:
-        """What was asked whose path ends so."""
-        return [seen.path for seen in self.server.requests if seen.path.endswith(word)]
-
-
-@contextmanager
-def _place(tmp_path: Path, *more: dict[str, Any], persona: Persona = PLAIN) -> Iterator[Place]:
-    people = [patient(f"p{number}", meta={"versionId": "1", "lastUpdated": SAID}) for number in (1, 2, 3)]
-    rows = [observation(f"o{number}", f"p{number % 3 + 1}", f"2026-06-01T0{number}:00:00Z", status="final",
-                        code={"text": "x"})
-            for number in range(9)]
-    folder = hospital(tmp_path / "records", [*people, *rows, {**GROUP, "meta": {"versionId": "1", "lastUpdated": SAID}},
-                                             *more])
-    clock = Clock(NOON)
-    with serve(folder, persona=persona, stage=Stage(clock=clock)) as server:
-        yield Place(server, tmp_path, clock)
-
+from tests.sandbox.build import NOON, observation
+from tests.wire.place import GROUP, SAID, small_hospital
 
 MINE = {f"o{number}" for number in range(9) if number % 3 != 2}
 BULK: dict[str, Any] = {"mode": "bulk"}
@@ -78,7 +22,7 @@ BULK: dict[str, Any] = {"mode": "bulk"}
 
 def test_an_export_keeps_the_cohort_alone_and_ends_its_job_q21(tmp_path: Path) -> None:
     """Group export: only members are kept, whatever came; DELETE when done; coverage from the transaction time."""
-    with _place(tmp_path) as place:
+    with small_hospital(tmp_path) as place:
         outcome = place.pull(**BULK, bulk={"level": "system"})
         with place.at_work() as work:
             coverage = work.vault.coverage("west")["Observation", "p1"]
@@ -93,7 +37,7 @@ def test_an_export_keeps_the_cohort_alone_and_ends_its_job_q21(tmp_path: Path) -
 
 def test_a_second_export_asks_for_changes_and_hears_of_deletes_q24(tmp_path: Path) -> None:
     """`_since` less the overlap; a `deleted` file takes records away; edits come."""
-    with _place(tmp_path) as place:
+    with small_hospital(tmp_path) as place:
         place.pull(**BULK)
         place.clock.forward(3600)
         place.server.delete("Observation", "o0")
@@ -108,7 +52,7 @@ def test_a_second_export_asks_for_changes_and_hears_of_deletes_q24(tmp_path: Pat
 
 def test_someone_new_to_the_cohort_gets_full_history_q23(tmp_path: Path) -> None:
     """Q23: with a newcomer the export is asked for in full, whatever was reached for the others."""
-    with _place(tmp_path) as place:
+    with small_hospital(tmp_path) as place:
         place.pull(**BULK)
         place.clock.forward(3600)
         everyone = [*GROUP["member"], {"entity": {"reference": "Patient/p3"}}]  # type: ignore[misc]
@@ -122,7 +66,7 @@ def test_someone_new_to_the_cohort_gets_full_history_q23(tmp_path: Path) -> None
 
 def test_a_job_outlives_the_run_that_began_it(tmp_path: Path) -> None:
     """A run whose patience ends leaves the job to the next, which polls the stored address and kicks off nothing."""
-    with _place(tmp_path, persona=Persona(bulk=Bulk(polls=6, retry_after=30))) as place:
+    with small_hospital(tmp_path, persona=Persona(bulk=Bulk(polls=6, retry_after=30))) as place:
         first = place.pull(**BULK, bulk={"wait": "1m"})
         with place.at_work() as work:
             waiting = [one for one in work.vault.windows("west", WindowState.OPEN)
@@ -139,7 +83,7 @@ def test_a_job_outlives_the_run_that_began_it(tmp_path: Path) -> None:
 
 def test_a_job_that_expired_is_asked_for_anew(tmp_path: Path) -> None:
     """404 on the stored status: another job, in the same run."""
-    with _place(tmp_path, persona=Persona(bulk=Bulk(polls=6, retry_after=30))) as place:
+    with small_hospital(tmp_path, persona=Persona(bulk=Bulk(polls=6, retry_after=30))) as place:
         place.pull(**BULK, bulk={"wait": "1m"})
         place.server.forget_exports()
         place.server.play(PLAIN)
@@ -152,7 +96,7 @@ def test_a_job_that_expired_is_asked_for_anew(tmp_path: Path) -> None:
 
 def test_an_error_file_leaves_the_export_open_q25(tmp_path: Path) -> None:
     """Q25: a manifest with errors is partial success: said, and the next export is a full one again."""
-    with _place(tmp_path, persona=Persona(bulk=Bulk(failed_type="Observation"))) as place:
+    with small_hospital(tmp_path, persona=Persona(bulk=Bulk(failed_type="Observation"))) as place:
         first = place.pull(**BULK)
         place.server.play(PLAIN)
         second = place.pull(**BULK)
@@ -166,7 +110,7 @@ def test_types_that_exports_leave_out_are_searched_trap_4(tmp_path: Path) -> Non
     event = {"resourceType": "AdverseEvent", "id": "a1", "subject": {"reference": "Patient/p1"},
              "actuality": "actual", "meta": {"versionId": "1", "lastUpdated": SAID}}
     persona = Persona(bulk=Bulk(omitted=frozenset({"AdverseEvent"})))
-    with _place(tmp_path, event, persona=persona) as place:
+    with small_hospital(tmp_path, event, persona=persona) as place:
         outcome = place.pull(**BULK)
 
         assert (outcome.code, set(place.kept("AdverseEvent"))) == (WHOLE, {"a1"})
@@ -174,7 +118,7 @@ def test_types_that_exports_leave_out_are_searched_trap_4(tmp_path: Path) -> Non
 
 def test_files_that_expired_are_exported_again_then_named_q23(tmp_path: Path) -> None:
     """Every file 410, twice: the run says so and the next one begins anew."""
-    with _place(tmp_path, persona=Persona(bulk=Bulk(files_expired=True))) as place:
+    with small_hospital(tmp_path, persona=Persona(bulk=Bulk(files_expired=True))) as place:
         outcome = place.pull(**BULK)
         place.server.play(PLAIN)
 
@@ -185,7 +129,7 @@ def test_files_that_expired_are_exported_again_then_named_q23(tmp_path: Path) ->
 
 def test_a_long_pause_is_remembered_q26(tmp_path: Path) -> None:
     """Q26: 844 seconds in the text alone: the hospital, not the request, is left alone, by the next process too."""
-    with _place(tmp_path) as place:
+    with small_hospital(tmp_path) as place:
         place.server.play(Persona(faults=(Fault(kind="throttled", on="page", type="Observation", retry_after="844"),)))
         first = place.pull()
         before = len(place.server.requests)
@@ -205,7 +149,7 @@ def test_a_long_pause_is_remembered_q26(tmp_path: Path) -> None:
 
 def test_quiet_hours_are_kept(tmp_path: Path) -> None:
     """Nothing is asked between the hours, by the hospital's own clock."""
-    with _place(tmp_path) as place:
+    with small_hospital(tmp_path) as place:
         outcome = place.pull(quiet_hours="11:00-13:00", time_zone="UTC")
 
         assert (outcome.code, place.server.requests) == (INCOMPLETE, [])
@@ -214,7 +158,7 @@ def test_quiet_hours_are_kept(tmp_path: Path) -> None:
 
 def test_a_merge_and_its_end_q29(tmp_path: Path) -> None:
     """Q29: seen only by reading the patient by id; the survivor is asked for; when undone, two subjects again."""
-    with _place(tmp_path) as place:
+    with small_hospital(tmp_path) as place:
         place.pull()
         place.clock.forward(3600)
         place.server.life.merge("p1", "p3")
@@ -238,7 +182,7 @@ def test_a_merge_and_its_end_q29(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("read", "kind"), [(403, "not_visible"), (404, None), (200, "content")])
 def test_not_visible_is_not_deleted_q30(tmp_path: Path, read: int, kind: str | None) -> None:
     """Q30: a known record that no search finds: 403 by id is not visible and stays; 404 is deleted; 200 is there."""
-    with _place(tmp_path) as place:
+    with small_hospital(tmp_path) as place:
         place.pull(reread="7d")
         place.server.life.hide("Observation", "o0", read)
         place.clock.forward(8 * 86400)
@@ -257,7 +201,7 @@ def test_not_visible_is_not_deleted_q30(tmp_path: Path, read: int, kind: str | N
 def test_what_a_full_reading_misses_is_read_by_id_q30(tmp_path: Path) -> None:
     """Where everything is read again each time, a record that is missing is looked for at once."""
     persona = Persona(asking=Asking(without_last_updated=frozenset({"*"})))
-    with _place(tmp_path, persona=persona) as place:
+    with small_hospital(tmp_path, persona=persona) as place:
         place.pull()
         place.server.life.hide("Observation", "o0", 403)
         place.pull()
@@ -269,7 +213,7 @@ def test_a_server_that_forgets_everything_deletes_nothing(tmp_path: Path) -> Non
     """More than half of many known records gone at once is a server's fault: an alarm, and nothing is deleted."""
     more = [observation(f"m{number}", "p1", SAID, status="final", code={"text": "x"}) for number in range(30)]
     persona = Persona(asking=Asking(without_last_updated=frozenset({"*"})))
-    with _place(tmp_path, *more, persona=persona) as place:
+    with small_hospital(tmp_path, *more, persona=persona) as place:
         place.pull()
         for one in more:
             place.server.life.hide("Observation", one["id"], 404)
@@ -283,7 +227,7 @@ def test_a_server_that_forgets_everything_deletes_nothing(tmp_path: Path) -> Non
 
 def test_a_poison_record_stays_named_and_the_rest_is_had_q27(tmp_path: Path) -> None:
     """Q27: over the real store: everything but the poison, quarantine that names the slice, exit 3."""
-    with _place(tmp_path, persona=Persona(records=Records(poison=frozenset({"Observation/o4"})))) as place:
+    with small_hospital(tmp_path, persona=Persona(records=Records(poison=frozenset({"Observation/o4"})))) as place:
         outcome = place.pull()
         with place.at_work() as work:
             named = [one.message for one in work.vault.quarantined("west")]
@@ -296,7 +240,7 @@ def test_a_poison_record_stays_named_and_the_rest_is_had_q27(tmp_path: Path) -> 
 
 def test_what_was_learned_is_not_learned_again(tmp_path: Path) -> None:
     """A refused list of patients: the next run asks one by one at once."""
-    with _place(tmp_path, persona=Persona(refuses_patient_lists=True)) as place:
+    with small_hospital(tmp_path, persona=Persona(refuses_patient_lists=True)) as place:
         place.pull()
         place.clock.forward(60)
         before = len(place.server.requests)
@@ -310,7 +254,7 @@ def test_what_was_learned_is_not_learned_again(tmp_path: Path) -> None:
 
 def test_counts_are_reconciled_where_the_server_counts(tmp_path: Path) -> None:
     """A record that came unseen, with an old lastUpdated: the weekly count tells that one is missing here."""
-    with _place(tmp_path) as place:
+    with small_hospital(tmp_path) as place:
         place.pull(reread="7d")
         place.server.plant(json.dumps(observation("late", "p1", "2020-01-01T00:00:00Z", status="final")).encode())
         place.clock.forward(8 * 86400)
