@@ -4,7 +4,7 @@ A record type is declared once, as a frozen Struct whose fields carry their mean
 dictionary and the frames follow from it (docs/decisions/0002).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -52,7 +52,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     fact: type[Fact]
     title: str
     reads: tuple[str, ...]
-    read: Callable[[Any, Any], Iterator[Any]]
+    read: Callable[[Any, Any], Iterable[Any]]
     same: tuple[str, ...] = ()
     agree: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """One laboratory result."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -43,7 +43,7 @@ class LabResult(Fact, frozen=True, kw_only=True):
 LIST = "lab_result"
 
 
-def read(observation: Observation, reading: Reading) -> Iterator[Any]:
+def read(observation: Observation, reading: Reading) -> Iterable[Any]:
     """A laboratory result by LOINC or local code: as reported beside the canonical unit, with the record's own limits.
 
     Not final ones are kept with their status; `entered-in-error` does not count. A unit that nobody can convert leaves

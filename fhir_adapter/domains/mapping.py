@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 import msgspec
 
+from fhir_adapter.core.concepts import Concepts
 from fhir_adapter.core.conflicts import Doubt
 from fhir_adapter.core.dates import read_date
 from fhir_adapter.core.facts import Domain, Fact, Ignored
@@ -55,13 +56,13 @@ def map_version(resource_type: str, body: bytes, reading: Reading) -> Mapped:
     A domain whose mapper meets a bad date yields a Problem at that element instead of its facts; the other domains'
     facts stand.
     """
-    if resource_type not in TYPES:
-        return Mapped(outcome="ignored", reason=SUPPORTING)
-    domains = _domains(resource_type)
+    domains = _DOMAINS.get(resource_type)
+    if domains is None:
+        return _SUPPORTING
     try:
         resource = decode(resource_type, body, reading.version)
         if not domains:
-            return Mapped(outcome="ignored", reason=SUPPORTING)
+            return _SUPPORTING
         if resource.entered_in_error:
             return Mapped(outcome="ignored", reason="entered_in_error")
         return _settled(resource, reading, domains)
@@ -77,41 +78,42 @@ def fact_key(resource: str, ordinal: int, domain: str, fact: Fact) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-@cache
-def _domains(resource_type: str) -> tuple[Domain, ...]:
-    return tuple(domain for domain in ALL if resource_type in domain.reads)
+_DOMAINS = {type: tuple(domain for domain in ALL if type in domain.reads) for type in TYPES}
+_SUPPORTING = Mapped(outcome="ignored", reason=SUPPORTING)
 
 
-@cache
-def _claiming(resource_type: str, lists: tuple[str, ...]) -> tuple[Domain, ...]:
-    """The domains that read a type whose code, or that of a component, is in these lists."""
-    return tuple(d for d in _domains(resource_type) if not d.lists or not set(d.lists).isdisjoint(lists))
-
-
-def _asked(resource: Any, reading: Reading, domains: tuple[Domain, ...]) -> tuple[Domain, ...]:
+def _asked(resource: Any, reading: Reading) -> tuple[Domain, ...]:
     """Of the domains that read a type those whose lists know the record's code, or one of its components'."""
-    code = resource.code
+    code, parts = resource.code, getattr(resource, "component", ())
     if code is None:
-        return domains
-    lists = tuple(reading.meanings(code))
-    for part in getattr(resource, "component", ()):
-        lists += tuple(reading.meanings(part.code))
-    return _claiming(resource.resource_type, lists)
+        return _DOMAINS[resource.resource_type]
+    codes = (code, *(part.code for part in parts)) if parts else (code,)
+    return _claiming(reading.concepts, reading.hospital.id, resource.resource_type, codes)
+
+
+@lru_cache(maxsize=20_000)
+def _claiming(
+    concepts: Concepts, hospital: str, resource_type: str, codes: tuple[CodeableConcept, ...]
+) -> tuple[Domain, ...]:
+    """Remembered: record after record asks with the same codes."""
+    lists = {name for code in codes for name in concepts.meanings(hospital, code)}
+    return tuple(d for d in _DOMAINS[resource_type] if not d.lists or not lists.isdisjoint(d.lists))
 
 
 def _settled(resource: Any, reading: Reading, domains: tuple[Domain, ...]) -> Mapped:
     facts: list[tuple[str, Fact]] = []
     others: list[Any] = []
     if resource.resource_type in CODE_LISTS:
-        domains = _asked(resource, reading, domains)
+        domains = _asked(resource, reading)
     for domain in domains:
-        before, counts = len(facts), bool(_whole_numbers(domain.fact))
+        before, kind, name = len(facts), domain.fact, domain.name
+        numbers = _whole_numbers(kind)
         try:
             for finding in domain.read(resource, reading):
-                if type(finding) is domain.fact:
-                    if counts:
-                        _check_range(finding)
-                    facts.append((domain.name, finding))
+                if type(finding) is kind:
+                    if numbers:
+                        _check_range(finding, numbers)
+                    facts.append((name, finding))
                 else:
                     others.append(finding)
         except Exception as error:  # a bad date, or the last guard; a domain speaks wholly or not at all
@@ -138,9 +140,9 @@ def _settled(resource: Any, reading: Reading, domains: tuple[Domain, ...]) -> Ma
     return Mapped(facts=tuple(facts), problems=problems, doubts=doubts, outcome=outcome, reason=reason)
 
 
-def _check_range(fact: Fact) -> None:
+def _check_range(fact: Fact, numbers: tuple[str, ...]) -> None:
     """A whole number beyond what a database column takes would stop the mapping of everybody's records."""
-    for name in _whole_numbers(type(fact)):
+    for name in numbers:
         number = getattr(fact, name)
         if number is not None and not -BEYOND < number < BEYOND:
             raise Unreadable("bad_number", fact.element, "a number is too large for what it counts")

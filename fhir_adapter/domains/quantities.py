@@ -18,16 +18,6 @@ _ZERO = Decimal(0)
 Ratio = tuple[Decimal, Decimal]
 
 
-class Remembered(dict[Any, Any]):
-    """Answers by what was asked; starts anew when they become too many."""
-
-    def keep(self, asked: Any, answer: Any) -> None:
-        """Remembers an answer."""
-        if len(self) >= _MOST_STATEMENTS:
-            self.clear()
-        self[asked] = answer
-
-
 class Conversion:
     """How the amounts of one test become its canonical unit (mappings/terms): called with a value and its quantity.
 
@@ -35,7 +25,7 @@ class Conversion:
     without unit is taken only for a test that has none (INR).
     """
 
-    __slots__ = ("_ratios", "_seen", "met", "molar_mass", "test", "unit", "units", "valence")
+    __slots__ = ("_ratios", "_seen", "molar_mass", "test", "unit", "units", "valence")
 
     def __init__(self, units: Units, test: str, term: dict[str, str]) -> None:
         self.units = units
@@ -43,8 +33,6 @@ class Conversion:
         self.unit = term.get("unit", "")
         self.molar_mass = term.get("molar_mass", "")
         self.valence = term.get("valence", "")
-        self.met = Remembered()
-        """What readers made of whole statements about this test; a Quantity is known by identity."""
         self._ratios: dict[tuple[str | None, str | None], Ratio | None] = {}
         self._seen: dict[tuple[str, str | None, str | None], tuple[Decimal | None, str]] = {}
 
@@ -85,7 +73,6 @@ class Conversion:
 
 
 _MOST_REMEMBERED = 10_000
-_MOST_STATEMENTS = 2_000
 
 
 @lru_cache(maxsize=1024)

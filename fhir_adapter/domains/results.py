@@ -3,14 +3,18 @@
 This is the hot path: most records of a hospital are laboratory results.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, cast
 
 from msgspec.structs import replace
 
-from fhir_adapter.core.concepts import Match
+from fhir_adapter.core.concepts import Concepts, Match
+from fhir_adapter.core.dates import read_date
 from fhir_adapter.core.facts import Fact, Ignored
+from fhir_adapter.core.remembered import Remembered
+from fhir_adapter.core.units import Units
 from fhir_adapter.domains.moments import moment, time_of
 from fhir_adapter.domains.observed import set_aside
 from fhir_adapter.domains.quantities import Conversion, conversion, unit_doubt
@@ -18,29 +22,24 @@ from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.elements import Quantity
 from fhir_adapter.fhir.observation import Observation, ReferenceRange, Valued, forms_of_value
 
+MOST_STATEMENTS = 20_000
+
 COMPARATORS = frozenset(("<", "<=", ">=", ">", "ad"))
 
 
 def results(
     observation: Observation, reading: Reading, concept_list: str, fact: Callable[..., Fact], *, limits: bool
-) -> Iterator[Any]:
+) -> Iterable[Any]:
     """The facts of one Observation of a list of tests; nothing when neither its code nor a component is in the list.
 
     `fact` is made with the columns that laboratory results and vital signs share, and with the record's own normal
     range when `limits` is set.
     """
+    if not observation.component:
+        again = _again(observation, reading, concept_list)
+        if again is not None:
+            return again
     match = reading.meanings(observation.code).get(concept_list)
-    if observation.component:
-        parts = _parts(observation, reading, concept_list, match)
-        return _results(observation, reading, concept_list, parts, (fact, limits)) if parts else iter(())
-    if match is None:
-        return iter(())
-    return _results(observation, reading, concept_list, [("", observation, match)], (fact, limits))
-
-
-def _parts(
-    observation: Observation, reading: Reading, concept_list: str, match: Match | None
-) -> list[tuple[str, Valued, Match]]:
     parts: list[tuple[str, Valued, Match]] = [
         (f"component[{index}].", part, found)
         for index, part in enumerate(observation.component)
@@ -48,7 +47,30 @@ def _parts(
     ]
     if match is not None and (not parts or forms_of_value(observation)):
         parts.insert(0, ("", observation, match))
-    return parts
+    return _results(observation, reading, concept_list, parts, (fact, limits)) if parts else ()
+
+
+def _again(observation: Observation, reading: Reading, concept_list: str) -> tuple[Any, ...] | None:
+    """The one fact of a statement that was met before, with its day set in; None when it takes a closer look."""
+    known = _statements(reading.units, reading.concepts, reading.hospital.id, concept_list)
+    said = ("", observation.code, observation.value_quantity, observation.reference_range, observation.status)
+    undated, when = known.get(said), observation.effective_date_time
+    if undated is None or undated.value is None or when is None:
+        return None
+    try:
+        date = read_date(when)
+    except ValueError:
+        return None
+    return (replace(undated, date=date, time=when[11:] or None),)
+
+
+@lru_cache(maxsize=256)
+def _statements(units: Units, concepts: Concepts, hospital: str, concept_list: str) -> Remembered[Any, Any]:
+    """What a hospital's whole statements say beside their day, by element, code, quantity, limits and status.
+
+    Laboratories repeat themselves. Quantities are known by identity: equal ones are one (Resource.REPEATED).
+    """
+    return Remembered(MOST_STATEMENTS)
 
 
 def _results(
@@ -59,6 +81,7 @@ def _results(
     how: tuple[Callable[..., Fact], bool],
 ) -> Iterator[Any]:
     (fact, limits), status = how, observation.status
+    known = _statements(reading.units, reading.concepts, reading.hospital.id, concept_list)
     date, problem = moment(reading, observation.when)
     time = time_of(date)
     if problem is not None:
@@ -74,14 +97,14 @@ def _results(
         if quantity is None or quantity.value is None:
             yield Ignored(_why_no_number(part))
             continue
-        convert = conversion(reading.units, reading.concepts, concept_list, match.concept)
-        said = (quantity, part.reference_range, status)
-        undated = None if prefix else convert.met.get(said)
+        said = (prefix, part.code, quantity, part.reference_range, status)
+        undated = known.get(said)
         if undated is None:
+            convert = conversion(reading.units, reading.concepts, concept_list, match.concept)
             undated = _undated(quantity, part.reference_range if limits else (), convert, fact,
                                element=f"{prefix}value", status=status)
-            if not prefix:  # components' quantities are not shared between records (Resource.REPEATED)
-                convert.met.keep(said, undated)
+            if part.value_quantity is not None:
+                known.keep(said, undated)
         found = replace(undated, date=date, time=time)
         yield found
         if found.value is None:
@@ -91,7 +114,7 @@ def _results(
 def _undated(
     quantity: Quantity, ranges: tuple[ReferenceRange, ...], convert: Conversion, fact: Callable[..., Any], **said: str
 ) -> Any:
-    """What a record says beside its day: laboratories repeat themselves, so this is remembered, the day set in."""
+    """What a record says beside its day."""
     value, text = convert(cast(Decimal, quantity.value), quantity)
     return fact(
         **said,

@@ -1,6 +1,6 @@
 """One vital sign."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -35,7 +35,7 @@ class VitalSign(Fact, frozen=True, kw_only=True):
 LIST = "vital_sign"
 
 
-def read(observation: Observation, reading: Reading) -> Iterator[Any]:
+def read(observation: Observation, reading: Reading) -> Iterable[Any]:
     """Vital signs; a blood pressure panel (LOINC 85354-9) is read by its components, never counted itself."""
     return results(observation, reading, LIST, VitalSign, limits=False)
 

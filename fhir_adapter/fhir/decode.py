@@ -1,14 +1,15 @@
 """From bytes to the lean structure of one resource: strict on what we read, silent about the rest."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import cache
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
+from fhir_adapter.core.remembered import Remembered
 from fhir_adapter.fhir.elements import Refusal, Resource
 from fhir_adapter.fhir.registry import TYPES
 
@@ -43,36 +44,37 @@ class _Reader:
         self.type = resource_type
         self.version = version
         self.whole: msgspec.json.Decoder[Any] = msgspec.json.Decoder(struct, float_hook=Decimal)
-        names = {field.name: field for field in msgspec.structs.fields(struct)}
-        self.repeated = _Repeated(struct, [names[name] for name in struct.REPEATED]) if struct.REPEATED else None
+        fields = msgspec.structs.fields(struct)
+        names = {field.name: field for field in fields}
+        repeated = [names[name] for name in struct.REPEATED]
+        self.first: Callable[[bytes], Any] = _Repeated(struct, repeated).read if repeated else self.whole.decode
         foreign = tuple(name for name, versions in struct.ONLY.items() if version not in versions)
         self.foreign = foreign
         self.foreign_values = _getter(foreign)
         self.absent = tuple(_default(names[name]) for name in foreign)
         self.choices = tuple((_getter(group), len(group) - 1, group) for group in struct.CHOICES)
-        # One look at all that is rare: foreign elements, and every form of a value[x] but its usual (first) one.
+        # One look at all that is rare: foreign elements, and every form of a value[x] but its usual (first) one. It is
+        # a slice, with whatever stands between them: far quicker than one by one.
         usual = {next((name for name in group if name not in foreign), "") for group in struct.CHOICES}
-        forms = (name for group in struct.CHOICES for name in group)
-        rare = foreign + tuple(name for name in forms if name not in usual and name not in foreign)
-        self.rare_values, self.no_rare = _look_at(list(names.values()), rare)
+        rare = {*foreign, *(name for group in struct.CHOICES for name in group if name not in usual)}
+        places = [place for place, field in enumerate(fields) if field.name in rare]
+        self.rare = slice(places[0], places[-1] + 1) if places else slice(0)
+        self.no_rare = tuple(_default(field) for field in fields[self.rare])
         self.encoded = {name: field.encode_name for name, field in names.items()}
 
     def read(self, body: bytes) -> Any:
         """The structure; raises what msgspec raises, or Unreadable."""
-        resource = self.whole.decode(body) if self.repeated is None else self._read_repeated(self.repeated, body)
+        try:
+            resource = self.first(body)
+        except Exception:
+            resource = self.whole.decode(body)  # says what is wrong, and where in the whole resource
         if resource.resource_type != self.type:
             raise Unreadable("wrong_shape", "resourceType", "another resource type than its head said")
         if resource.modifier_extension:
             _check_modifiers(resource)
-        if self.rare_values(resource) != self.no_rare:
+        if _values(resource)[self.rare] != self.no_rare:
             self._check_rare(resource)
         return resource
-
-    def _read_repeated(self, repeated: "_Repeated", body: bytes) -> Any:
-        try:
-            return repeated.read(body)
-        except Exception:
-            return self.whole.decode(body)  # says what is wrong, and where in the whole resource
 
     def _check_rare(self, resource: Any) -> None:
         if self.foreign_values(resource) != self.absent:
@@ -111,8 +113,8 @@ class _Repeated:
         self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(first_pass, float_hook=Decimal)
         self.decoders = [msgspec.json.Decoder(field.type, float_hook=Decimal) for field in fields]
         self.raw_values = _getter(self.names)
-        self.known: dict[bytes, tuple[tuple[str, Any], ...]] = {}
-        self.elements: list[dict[bytes, Any]] = [{} for _ in fields]
+        self.known: Remembered[bytes, tuple[tuple[str, Any], ...]] = Remembered(MOST_REMEMBERED)
+        self.elements: list[Remembered[bytes, Any]] = [Remembered(MOST_REMEMBERED) for _ in fields]
 
     def read(self, body: bytes) -> Any:
         """The structure; raises whatever the bytes provoke."""
@@ -122,7 +124,8 @@ class _Repeated:
         found = self.known.get(spelling)
         if found is None:
             found = tuple(zip(self.names, map(self._element, range(len(raw)), raw), strict=True))
-            _remember(self.known, spelling, found)
+            if not _OF_ONE_PATIENT.search(spelling):
+                self.known.keep(spelling, found)
         for name, value in found:
             _set(resource, name, value)
         return resource
@@ -132,14 +135,20 @@ class _Repeated:
         if spelling == _ABSENT:
             return self.absent[place]
         known = self.elements[place]
-        if spelling not in known:
-            _remember(known, spelling, self.decoders[place].decode(spelling))
-        return known[spelling]
+        found = known.get(spelling)
+        if found is None:
+            found = self.decoders[place].decode(spelling)
+            if not _OF_ONE_PATIENT.search(spelling):
+                known.keep(spelling, found)
+        return found
 
 
 MOST_REMEMBERED = 20_000
 """How many spellings of one type's repeated elements are remembered."""
 
+_OF_ONE_PATIENT = re.compile(rb'"reference"\s*:\s*"(?!#|(?:[^"]*/)?Medication/)')
+# A reference to anything but a product: no other patient's record repeats it, and no id is to be remembered.
+_BACKSLASH = ord("\\")  # as a number: bytes look for one three times as quickly as for other bytes
 _ABSENT = b"~"
 # No JSON value, and none begins with it: joined values cannot be taken for others.
 _join = b"".join
@@ -150,12 +159,6 @@ def _raw_field(field: Any) -> Any:
     if field.required:
         return msgspec.field(name=field.encode_name)
     return msgspec.field(name=field.encode_name, default=msgspec.Raw(_ABSENT))
-
-
-def _remember(known: dict[bytes, Any], spelling: bytes, value: Any) -> None:
-    if len(known) >= MOST_REMEMBERED:
-        known.clear()
-    known[spelling] = value
 
 
 def decode(resource_type: str, body: bytes, version: str) -> Any:
@@ -178,7 +181,7 @@ def decode(resource_type: str, body: bytes, version: str) -> Any:
         raise Unreadable("bad_text", "", "a text is not UTF-8") from None
     except ArithmeticError:
         raise Unreadable("bad_number", "", "a number is beyond 10^20") from None
-    if len(body) > MAX_TEXT or (b"\\" in body and b"\\u0000" in body):
+    if len(body) > MAX_TEXT or (_BACKSLASH in body and b"\\u0000" in body):
         _check_texts(resource)
     return resource
 
@@ -221,20 +224,6 @@ def _depth(body: bytes) -> int:
         elif sign in b"}]":
             depth -= 1
     return deepest
-
-
-def _look_at(fields: list[Any], rare: tuple[str, ...]) -> tuple[Any, tuple[Any, ...]]:
-    """What gives the values of rare fields, and those values when none is there.
-
-    Fields that stand together are taken as one slice, with whatever stands between them: far quicker than one by one.
-    """
-    places = [place for place, field in enumerate(fields) if field.name in rare]
-    between = fields[places[0] : places[-1] + 1] if places else []
-    if not between or any(field.required for field in between):
-        by_name = {field.name: field for field in fields}
-        return _getter(rare), tuple(_default(by_name[name]) for name in rare)
-    together = itemgetter(slice(places[0], places[-1] + 1))
-    return lambda resource: together(_values(resource)), tuple(_default(field) for field in between)
 
 
 _values = msgspec.structs.astuple

@@ -50,6 +50,7 @@ class DrugRecord(Resource, frozen=True, kw_only=True):
         "medication": ("R5",),
     }
 
+    status: str | None = None
     medication_codeable_concept: CodeableConcept | None = None
     medication_reference: Reference | None = None
     medication: CodeableReference | None = None

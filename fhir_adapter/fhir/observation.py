@@ -124,7 +124,9 @@ class Observation(Resource, frozen=True, kw_only=True):
         "derived_from_": ("R4", "R5"),
         "body_structure": ("R5",),
     }
-    REPEATED: ClassVar[tuple[str, ...]] = ("code", "value_quantity", "reference_range")
+    REPEATED: ClassVar[tuple[str, ...]] = (
+        "code", "value_quantity", "reference_range", "value_codeable_concept", "method", "body_site", "component",
+    )
 
     status: Status
     code: CodeableConcept

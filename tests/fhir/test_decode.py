@@ -4,9 +4,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import fields
 
 from fhir_adapter.core.problems import CODES
-from fhir_adapter.fhir.decode import MAX_TEXT, Unreadable, contained, decode
+from fhir_adapter.fhir.decode import MAX_TEXT, Unreadable, _reader, contained, decode
+from fhir_adapter.fhir.registry import TYPES
 from tests.build import administration, body, concept, patient
 
 
@@ -130,3 +132,12 @@ def test_contained_resources() -> None:
     assert contained(found, "#m", "Medication", "R4").code.text == "tislelizumab"
     assert contained(found, "#n", "Medication", "R4") is None
     assert contained(found, "#m", "Patient", "R4") is None
+
+
+@pytest.mark.parametrize("resource_type", TYPES)
+def test_what_is_rare_stands_together(resource_type: str) -> None:
+    """No required element stands between rare ones: the one look at them would find something in every record."""
+    for version in ("STU3", "R4", "R5"):
+        between = fields(TYPES[resource_type])[_reader(resource_type, version).rare]
+
+        assert not [field.name for field in between if field.required]
