@@ -7,6 +7,8 @@ from typing import Protocol
 
 import msgspec
 
+from fhir_adapter.core.remembered import Remembered
+
 TEXT = "text:"
 """Prefix of a code that is only a text, in rows with an empty system."""
 
@@ -137,7 +139,9 @@ class Concepts(msgspec.Struct, frozen=True, eq=False):
 
     lists: dict[str, ConceptList]
     terms: dict[str, dict[str, dict[str, str]]] = {}
-    remembered: dict[tuple[str, Spoken], dict[str, Match]] = {}
+    remembered: Remembered[tuple[str, Spoken], dict[str, Match]] = msgspec.field(
+        default_factory=lambda: Remembered(MOST_REMEMBERED)
+    )
 
     def meanings(self, hospital: str, concept: Spoken) -> dict[str, Match]:
         """What a CodeableConcept means in every list that knows it, by list name; remembered, for the hot path."""
@@ -147,10 +151,15 @@ class Concepts(msgspec.Struct, frozen=True, eq=False):
             codes, text = concept.codes, concept.text
             matches = {name: asked.find(hospital, codes, text) for name, asked in self.lists.items()}
             found = {name: match for name, match in matches.items() if match.found != "unknown"}
-            if len(self.remembered) >= MOST_REMEMBERED:
-                self.remembered.clear()
-            self.remembered[key] = found
+            self.remembered.keep(key, found)
         return found
+
+    def look_up(self, name: str, hospital: str, concept: Spoken | None) -> Match:
+        """What a CodeableConcept means in one list; nothing said is unknown."""
+        if concept is None:
+            return self.find(name, hospital, ())
+        known = self.meanings(hospital, concept).get(name)
+        return self.find(name, hospital, concept.codes, concept.text) if known is None else known
 
     def find(self, name: str, hospital: str, codes: tuple[Code, ...], text: str | None = None) -> Match:
         """Look up in one list; an absent list knows nothing."""

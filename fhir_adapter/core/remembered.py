@@ -2,6 +2,9 @@
 
 from typing import TypeVar
 
+MOST_STATEMENTS = 20_000
+"""How many whole statements of a hospital are remembered in one place, some 10 MB."""
+
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 

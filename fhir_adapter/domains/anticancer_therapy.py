@@ -1,6 +1,6 @@
 """A treatment against the cancer and its role: prior, study, subsequent, supportive, unknown."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 from fhir_adapter.core.dates import PartialDate
@@ -46,36 +46,31 @@ RADIOTHERAPY = "radiotherapy"
 """The concept of radiotherapy as a treatment, whatever its technique."""
 
 
-def read(resource: Any, reading: Reading) -> Iterator[Any]:
+def read(resource: Any, reading: Reading) -> Iterable[Any]:
     """Drugs of class anticancer, operations against the cancer, radiotherapy, and the therapies sheet.
 
     Roles are derived by the endpoints; here only what a source states: a reference to this study, or the sheet.
     """
     if isinstance(resource, Sheet):
-        if resource.sheet == "therapies":
-            yield from _read_sheet(resource, reading)
-    elif isinstance(resource, Procedure):
-        yield from _read_procedure(resource, reading)
-    else:
-        yield from _read_drug(resource, reading)
+        return _read_sheet(resource, reading) if resource.sheet == "therapies" else ()
+    return _read_procedure(resource, reading) if isinstance(resource, Procedure) else _read_drug(resource, reading)
 
 
-def _read_drug(resource: Any, reading: Reading) -> Iterator[Any]:
+def _read_drug(resource: Any, reading: Reading) -> Iterable[Any]:
     """An order alone is no treatment (endpoints.md §0.12), nor is what was not given."""
     drug = drug_of(resource, reading)
     if drug.drug_class != "anticancer":
-        return
+        return ()
     if not resource.given:
         ordered = EVIDENCE[resource.resource_type] == "ordered"
-        yield Ignored("ordered_only" if ordered else "not_done")
-        return
+        return (Ignored("ordered_only" if ordered else "not_done"),)
     when = resource.when
     start, end = when.dates
-    yield AnticancerTherapy(
+    return (AnticancerTherapy(
         element=when.element or drug.element, kind="drug", therapy=drug.concept,
         stated_role=_studied(resource, reading), start_date=start, end_date=end,
         status=resource.r4_status, stop_reason=_why(resource.reasons, reading),
-    )
+    ),)
 
 
 def _read_procedure(resource: Procedure, reading: Reading) -> Iterator[Any]:
@@ -103,7 +98,7 @@ def _read_procedure(resource: Procedure, reading: Reading) -> Iterator[Any]:
 
 
 def _why(reasons: tuple[CodeableConcept, ...], reading: Reading) -> str | None:
-    matches = (reading.look_up("reason", reason) for reason in reasons)
+    matches = [reading.look_up("reason", reason) for reason in reasons]
     return next((match.concept for match in matches if match.found == "mapped"), None)
 
 

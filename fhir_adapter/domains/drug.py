@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from fhir_adapter.core.concepts import Match
+from fhir_adapter.core.concepts import Concepts, Match
 from fhir_adapter.core.facts import Ignored
 from fhir_adapter.core.problems import Problem
 from fhir_adapter.core.units import Units, exact
 from fhir_adapter.domains.reading import Reading
-from fhir_adapter.fhir.decode import Unreadable, contained, decode
+from fhir_adapter.fhir.decode import Unreadable, contained, shared
 from fhir_adapter.fhir.elements import CodeableConcept, Quantity, Ratio, Reference, Resource
 from fhir_adapter.fhir.medication import Ingredient, Medication
 
@@ -23,7 +23,7 @@ EVIDENCE = dict(zip(RECORDS, ("administered", "stated", "dispensed", "ordered"),
 """How strong each type's evidence is (endpoints.md §0.12): an order never starts a clock."""
 
 
-class Drug(msgspec.Struct, frozen=True, kw_only=True):
+class Drug(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What a record's drug means: concept and class when mapped, else what must be said about it.
 
     `element` is where the record names it; `product` is the Medication, if there is one to ask for strengths.
@@ -38,17 +38,16 @@ class Drug(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def drug_of(resource: Any, reading: Reading) -> Drug:
-    """The drug of a drug record, looked up once per record."""
-    found: Drug = reading.once("drug", _find, resource)
-    return found
+    """The drug of a drug record, looked up once per record. Records of one drug share it: it is known by identity."""
+    found: Drug | None = reading.notes.get("drug")
+    return _find(resource, reading) if found is None else found
 
 
-def silent(resource: Any, reading: Reading) -> Any:
+def silent(drug: Drug, reading: Reading) -> Any:
     """Why a drug yields no fact: a Problem, a Doubt or Ignored; None if it is mapped.
 
     One domain says so for all (drug_administration), so that one record raises it once.
     """
-    drug = drug_of(resource, reading)
     if drug.problem is not None:
         return drug.problem
     match = drug.match
@@ -62,29 +61,44 @@ def _find(resource: Any, reading: Reading) -> Drug:
     product = problem = None
     if reference is not None:
         product, problem = product_of(resource, reference, reading, element)
+    drug = None
     if concept is None or not (concept.coding or concept.text):
         if reference is None:
             problem = reading.problem("missing_element", "the record names no drug", element, refuses=True)
         if problem is not None:
-            return Drug(match=None, element=element, problem=problem)
+            drug = Drug(match=None, element=element, problem=problem)
         concept = product.code if product is not None else None
-    match = _match(concept, product, reading)
-    if match is None:
+    if drug is None:
+        drug = _meant(reading.concepts, reading.hospital.id, concept, product, element)
+    if drug is None:
         message = "the product has neither a code nor one ingredient with a code"
         problem = reading.problem("missing_element", message, element, refuses=True)
-        return Drug(match=None, element=element, problem=problem)
-    if match.found != "mapped":
-        return Drug(match=match, element=element, product=product)
-    drug_class = reading.concepts.term("drug", match.concept).get("class") or "other"
+        drug = Drug(match=None, element=element, problem=problem)
+    reading.notes["drug"] = drug
+    return drug
+
+
+@lru_cache(maxsize=4096)
+def _meant(
+    concepts: Concepts, hospital: str, concept: CodeableConcept | None, product: Medication | None, element: str
+) -> Drug | None:
+    """What a code and a product mean together; remembered, as a hospital has few drugs and many records of each."""
+    match = _match(concepts, hospital, concept, product)
+    if match is None or match.found != "mapped":
+        return None if match is None else Drug(match=match, element=element, product=product)
+    drug_class = concepts.term("drug", match.concept).get("class") or "other"
     return Drug(match=match, element=element, concept=match.concept, drug_class=drug_class, product=product)
 
 
-def _match(concept: CodeableConcept | None, product: Medication | None, reading: Reading) -> Match | None:
+def _match(
+    concepts: Concepts, hospital: str, concept: CodeableConcept | None, product: Medication | None
+) -> Match | None:
     """The code's meaning; of a product with an unknown code or none, that of its one active ingredient."""
-    match = reading.look_up("drug", concept) if concept is not None and (concept.coding or concept.text) else None
+    said = concept is not None and (concept.coding or concept.text)
+    match = concepts.look_up("drug", hospital, concept) if said else None
     if product is None or (match is not None and match.found != "unknown"):
         return match
-    within = [reading.look_up("drug", i.concept) for i in _active(product) if i.concept is not None]
+    within = [concepts.look_up("drug", hospital, i.concept) for i in _active(product) if i.concept is not None]
     if len(within) == 1 and (within[0].found == "mapped" or match is None):
         return within[0]
     return match
@@ -108,18 +122,13 @@ def product_of(
         else:
             identity = reading.target(reference, "Medication")
             body = reading.records.body(*identity) if identity is not None and identity[0] == "Medication" else None
-            product = None if body is None else _product(body, reading.version)
+            product = None if body is None else shared("Medication", body, reading.version)
     except Unreadable as error:
         return None, reading.problem(error.code, f"in the referenced product: {error.message}", element, refuses=True)
     if product is None:
         message = "the product that the record refers to could not be had"
         return None, reading.problem("unresolved_reference", message, element, refuses=True)
     return product, None
-
-
-@lru_cache(maxsize=512)
-def _product(body: bytes, version: str) -> Any:
-    return decode("Medication", body, version)
 
 
 def dose_mg(dose: Quantity | None, drug: Drug, reading: Reading, element: str) -> tuple[Decimal | None, Problem | None]:

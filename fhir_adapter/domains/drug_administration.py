@@ -1,12 +1,19 @@
 """A dose of a study drug, or a stated period of taking it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 
+from msgspec.structs import replace
+
+from fhir_adapter.core.concepts import Concepts
 from fhir_adapter.core.dates import PartialDate
 from fhir_adapter.core.facts import Domain, Fact, column
-from fhir_adapter.domains.drug import EVIDENCE, RECORDS, dose_mg, drug_of, silent
+from fhir_adapter.core.problems import Problem
+from fhir_adapter.core.remembered import MOST_STATEMENTS, Remembered
+from fhir_adapter.core.units import Units
+from fhir_adapter.domains.drug import EVIDENCE, RECORDS, Drug, dose_mg, drug_of, silent
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.elements import CodeableConcept, Quantity
 from fhir_adapter.fhir.medication_administration import MedicationAdministration
@@ -53,39 +60,56 @@ class DrugAdministration(Fact, frozen=True, kw_only=True):
     ] = None
 
 
-def read(resource: Any, reading: Reading) -> Iterator[Any]:
+def read(resource: Any, reading: Reading) -> Iterable[Any]:
     """Every record about a study drug, given or not; also says why a drug record of any class has no meaning here.
 
     With a rate beside it the dose is the total amount (profiles.md §1.1). A rate alone, or a dose in a unit that
     leads to no milligrams, is an exposure of unknown dose; a stated zero dose is none.
     """
-    nothing = silent(resource, reading)
-    if nothing is not None:
-        yield nothing
-        return
     drug = drug_of(resource, reading)
-    if drug.drug_class != "study":
-        return
-    dose, route, at = _dosage(resource)
-    mg, problem = dose_mg(dose, drug, reading, at)
-    if problem is not None:
-        yield problem
+    if drug.drug_class == "study":
+        return _administered(resource, reading, drug)
+    nothing = silent(drug, reading)
+    return () if nothing is None else (nothing,)
+
+
+def _administered(resource: Any, reading: Reading, drug: Drug) -> Iterator[Any]:
+    known = _statements(reading.units, reading.concepts, reading.hospital.id)
+    said = (drug, resource.dosage, resource.r4_status, resource.given, resource.reasons)
+    undated = known.get(said)
+    if undated is None:
+        undated, problem = _undated(resource, reading, drug)
+        if problem is None:
+            known.keep(said, undated)
+        else:
+            yield problem
     when = resource.when
     start, end = when.dates
-    yield DrugAdministration(
-        element=when.element or drug.element,
+    yield replace(undated, element=when.element or drug.element, start_date=start, end_date=end)
+
+
+@lru_cache(maxsize=64)
+def _statements(units: Units, concepts: Concepts, hospital: str) -> Remembered[Any, DrugAdministration]:
+    """What a hospital's records of a drug say beside their days, by drug, dosage, status and reasons: doses repeat."""
+    return Remembered(MOST_STATEMENTS)
+
+
+def _undated(resource: Any, reading: Reading, drug: Drug) -> tuple[DrugAdministration, Problem | None]:
+    """What a record says beside its days, and the Problem of a dose that is no number of milligrams."""
+    dose, route, at = _dosage(resource)
+    mg, problem = dose_mg(dose, drug, reading, at)
+    return DrugAdministration(
+        element=drug.element,
         drug=drug.concept,
         status=resource.r4_status,
         given=resource.given and mg != 0,
         evidence=EVIDENCE[resource.resource_type],
-        start_date=start,
-        end_date=end,
         dose_mg=mg,
         dose_text=None if dose is None or dose.value is None else str(dose.value),
         dose_unit=None if dose is None else dose.code or dose.unit,
         route=_route(route, reading),
         reason=_reason(resource.reasons, reading),
-    )
+    ), problem
 
 
 def _dosage(resource: Any) -> tuple[Quantity | None, CodeableConcept | None, str]:

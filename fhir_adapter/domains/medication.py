@@ -1,6 +1,6 @@
 """A concomitant medication."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fhir_adapter.core.dates import PartialDate
@@ -19,20 +19,19 @@ class Medication(Fact, frozen=True, kw_only=True):
     evidence: Annotated[str, column("rank of the evidence", codes=("administered", "stated", "dispensed", "ordered"))]
 
 
-def read(resource: Any, reading: Reading) -> Iterator[Any]:
+def read(resource: Any, reading: Reading) -> Iterable[Any]:
     """Drugs that are neither under study nor against the cancer; what was not given is ignored."""
     drug = drug_of(resource, reading)
     if not drug.concept or drug.drug_class in ("study", "anticancer"):
-        return
+        return ()
     if resource.r4_status in ("not-done", "intended"):
-        yield Ignored("not_done")
-        return
+        return (Ignored("not_done"),)
     when = resource.when
     start, end = when.dates
-    yield Medication(
+    return (Medication(
         element=when.element or drug.element, concept=drug.concept, drug_class=drug.drug_class, start_date=start,
         end_date=end, evidence=EVIDENCE[resource.resource_type],
-    )
+    ),)
 
 
 DOMAIN = Domain(

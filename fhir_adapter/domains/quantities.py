@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
 
 from fhir_adapter.core.concepts import Concepts
 from fhir_adapter.core.conflicts import Doubt

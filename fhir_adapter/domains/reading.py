@@ -76,12 +76,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def look_up(self, concept_list: str, concept: CodeableConcept | None) -> Match:
         """What a CodeableConcept means in one list, for this hospital."""
-        if concept is None:
-            return self.concepts.find(concept_list, self.hospital.id, ())
-        known = self.meanings(concept).get(concept_list)
-        if known is not None:
-            return known
-        return self.concepts.find(concept_list, self.hospital.id, concept.codes, concept.text)
+        return self.concepts.look_up(concept_list, self.hospital.id, concept)
 
     def meanings(self, concept: CodeableConcept) -> dict[str, Match]:
         """What a CodeableConcept means in every list that knows it; the quickest way to say "not mine".

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from fhir_adapter.core.concepts import Concepts, Match
 from fhir_adapter.core.dates import read_date
 from fhir_adapter.core.facts import Fact, Ignored
-from fhir_adapter.core.remembered import Remembered
+from fhir_adapter.core.remembered import MOST_STATEMENTS, Remembered
 from fhir_adapter.core.units import Units
 from fhir_adapter.domains.moments import moment, time_of
 from fhir_adapter.domains.observed import set_aside
@@ -21,8 +21,6 @@ from fhir_adapter.domains.quantities import Conversion, conversion, unit_doubt
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.elements import Quantity
 from fhir_adapter.fhir.observation import Observation, ReferenceRange, Valued, forms_of_value
-
-MOST_STATEMENTS = 20_000
 
 COMPARATORS = frozenset(("<", "<=", ">=", ">", "ad"))
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -197,8 +197,14 @@ def contained(resource: Resource, reference: str, resource_type: str, version: s
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             continue
         if head.id == reference.lstrip("#") and head.resource_type == resource_type:
-            return decode(resource_type, bytes(raw), version)
+            return shared(resource_type, bytes(raw), version)
     return None
+
+
+@lru_cache(maxsize=2048)
+def shared(resource_type: str, body: bytes, version: str) -> Any:
+    """As `decode`, for records that many others lean on word for word: products, contained or not."""
+    return decode(resource_type, body, version)
 
 
 class _Head(msgspec.Struct, frozen=True, rename="camel"):

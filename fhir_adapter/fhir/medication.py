@@ -30,8 +30,8 @@ class Ingredient(Element, frozen=True, kw_only=True):
         return self.strength or self.strength_ratio or self.amount
 
 
-class Medication(Resource, frozen=True, kw_only=True):
-    """A product. Supporting: it yields no facts of its own."""
+class Medication(Resource, frozen=True, kw_only=True, eq=False):
+    """A product. Supporting: it yields no facts of its own. Records of one product share it: known by identity."""
 
     code: CodeableConcept | None = None
     ingredient: tuple[Ingredient, ...] = ()

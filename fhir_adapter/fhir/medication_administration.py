@@ -17,7 +17,7 @@ from fhir_adapter.fhir.medication import DrugRecord
 Status = Literal["in-progress", "not-done", "on-hold", "completed", "entered-in-error", "stopped", "unknown"]
 
 
-class AdministeredDosage(Element, frozen=True, kw_only=True):
+class AdministeredDosage(Element, frozen=True, kw_only=True, cache_hash=True):
     """How much by which route. With a rate present, `dose` is the total amount."""
 
     route: CodeableConcept | None = None

@@ -20,7 +20,7 @@ class DoseAndRate(Element, frozen=True, kw_only=True):
     dose_quantity: Quantity | None = None
 
 
-class Dosage(Element, frozen=True, kw_only=True):
+class Dosage(Element, frozen=True, kw_only=True, cache_hash=True):
     """How a drug is or should be taken: STU3 has the dose here, R4 and R5 in `doseAndRate`."""
 
     route: CodeableConcept | None = None
