@@ -40,19 +40,21 @@ from fhir_adapter.steps import (
     tracing,
     watching,
 )
+from fhir_adapter.steps.checking import check
 from fhir_adapter.steps.deciding import Choice
 from fhir_adapter.steps.growing import in_order
 from fhir_adapter.steps.leases import PullLeases, trial_lease
 from fhir_adapter.steps.mapping import Mapper, map_hospital
 from fhir_adapter.steps.planning import Examined, Planned
 from fhir_adapter.steps.previewing import Preview
+from fhir_adapter.steps.profiling import profile
 from fhir_adapter.steps.projecting import project
 from fhir_adapter.steps.pulling import pull_hospital
 from fhir_adapter.steps.settling import conclude as conclude_subjects
 from fhir_adapter.steps.summing_up import ConflictShown, ConflictView, Demonstration, ProblemView, Status, SubjectView
 from fhir_adapter.steps.workspace import Means, Workspace, opened
 
-__all__ = ["Choice", "Preview", "Workspace"]
+__all__ = ["Choice", "Preview", "Workspace", "check", "profile"]  # a step that is whole needs no sentence of its own
 
 
 @contextmanager

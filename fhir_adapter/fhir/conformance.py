@@ -4,12 +4,15 @@ It explains and reports, and never stands in the way: the hot path reads with th
 checked with the R4B models: of the types that we read the two versions have the same elements (`R4_DIFFERENCES`).
 """
 
+import re
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 import msgspec
 from pydantic import ValidationError
+
+from fhir_adapter.fhir.decode import OUTSIDE, Unreadable, decode
 
 _PACKAGES = {
     "STU3": "fhir.resources.STU3", "R4": "fhir.resources.R4B", "R4B": "fhir.resources.R4B", "R5": "fhir.resources",
@@ -31,6 +34,9 @@ _RULES = (
     ("value_error", "wrong format"),
     ("string_", "wrong format"),
 )
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+# Whoever sends an unknown element chooses its name: only what looks like a name is repeated.
+_INDEX = re.compile(r"\[[^]]*\]")
 _WHOLE = "one of several"
 # A model speaks of the whole resource where one of value[x] is missing or more than one is there.
 
@@ -39,7 +45,7 @@ class Fault(msgspec.Struct, frozen=True, order=True):
     """One breach: the element (no indexes, no values) and the rule.
 
     `rule` is `missing`, `unknown element`, `wrong shape`, `wrong format`, `one of several` (none or too many of a
-    choice), `not JSON`, `no such type` or `other`.
+    choice), `code outside its list`, `not JSON`, `no such type` or `other`.
     """
 
     element: str
@@ -49,7 +55,7 @@ class Fault(msgspec.Struct, frozen=True, order=True):
 def faults(resource_type: str, body: bytes, version: str) -> tuple[Fault, ...]:
     """What is wrong with a record by its FHIR version's model, each breach once, in order; nothing: it conforms.
 
-    Required code lists are not part of these models; the lean structures check those that we rely on.
+    The models know no required code lists: those that we rely on are the lean structures' (`code outside its list`).
     """
     model = _model(resource_type, version)
     if model is None:
@@ -61,12 +67,23 @@ def faults(resource_type: str, body: bytes, version: str) -> tuple[Fault, ...]:
         return tuple(sorted({_fault(one) for one in found}))
     except (ValueError, RecursionError, ArithmeticError, TypeError, KeyError, AttributeError):
         return (Fault("", "other"),)  # the models raise more than they promise
-    return ()
+    return _outside(resource_type, body, version)
 
 
 def checked(records: list[tuple[str, bytes, str]]) -> list[tuple[Fault, ...]]:
     """The faults of several records (type, body, version), in their order: a piece of work for another process."""
     return [faults(*record) for record in records]
+
+
+def _outside(resource_type: str, body: bytes, version: str) -> tuple[Fault, ...]:
+    try:
+        decode(resource_type, body, version)
+    except Unreadable as refusal:
+        if refusal.message == OUTSIDE:
+            return (Fault(_INDEX.sub("", refusal.element), "code outside its list"),)
+    except KeyError:
+        pass  # a type that nobody reads
+    return ()
 
 
 @cache
@@ -78,7 +95,8 @@ def _model(resource_type: str, version: str) -> Any:
 
 
 def _fault(error: Any) -> Fault:
-    element = ".".join(part for part in error["loc"] if isinstance(part, str)).removesuffix(".root")
+    names = [part for part in error["loc"] if isinstance(part, str)]
+    element = ".".join(name if _NAME.fullmatch(name) else "?" for name in names).removesuffix(".root")
     kind = str(error["type"])
     if not element:
         return Fault("", "not JSON" if kind.startswith("json_") else _WHOLE)

@@ -23,6 +23,9 @@ MAX_DEPTH = 200
 SMALL = 4096
 """Bytes up to which a record may be nested as it likes: it cannot cost anything."""
 
+OUTSIDE = "a code outside the list that FHIR requires"
+"""What a refusal says of a code that its element does not allow."""
+
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
@@ -267,7 +270,7 @@ def _refused(error: msgspec.ValidationError) -> Unreadable:
         name = said.split("`")[1]
         return Unreadable("missing_element", f"{element}.{name}".lstrip("."), "a required element is missing")
     if said.startswith("Invalid enum value"):
-        return Unreadable("wrong_shape", element, "a code outside the list that FHIR requires")
+        return Unreadable("wrong_shape", element, OUTSIDE)
     if said.startswith(("Number out of range", "Invalid decimal")):
         return Unreadable("bad_number", element, "the number is beyond 10^20")
     if said.startswith("Expected"):

@@ -80,7 +80,7 @@ def _required_codes(type: str, element: str) -> bool:
 
 def _contradictions(type: str, version: str, raw: bytes) -> list[str]:
     """What the two readers of the same bytes say differently."""
-    breaches = faults(type, raw, version)
+    breaches = tuple(one for one in faults(type, raw, version) if one.rule != "code outside its list")
     try:
         lean = decode(type, raw, version)
     except Unreadable as refusal:
@@ -189,6 +189,7 @@ def test_the_official_examples_of_r4_pass_the_r4b_models() -> None:
     (administration(favouriteColour=1), (Fault("favouriteColour", "unknown element"),)),
     (administration(dosage=[{"text": "x"}]), (Fault("dosage", "wrong shape"),)),
     (administration(effectiveDateTime="2024-01-02T10:00"), (Fault("effectiveDateTime", "wrong format"),)),
+    (administration(status="finished"), (Fault("status", "code outside its list"),)),
     (administration(effectiveDateTime=None), (Fault("", "one of several"),)),
 ])
 def test_faults_name_the_element_and_the_rule(resource: dict[str, Any], expected: tuple[Fault, ...]) -> None:

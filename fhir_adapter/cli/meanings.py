@@ -1,0 +1,72 @@
+"""Commands about what hospitals' records are made of and what their codes mean: check, profile."""
+
+import csv as tables
+import sys
+from typing import Annotated
+
+import typer
+
+from fhir_adapter.cli.options import (
+    HERE,
+    HospitalsArgument,
+    JsonOption,
+    StudyOption,
+    as_json,
+    progress,
+    table,
+    workspace,
+)
+
+PANEL = "Understand"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the commands of this group on the application."""
+    for command in (check, profile):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def check(
+    processes: Annotated[int, typer.Option(help="How many processes check; 0: one for each processor.")] = 0,
+    again: Annotated[bool, typer.Option("--again", help="Check every version, also those checked before.")] = False,
+    study: StudyOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Check every kept record against its FHIR version's full model; nothing is refused because of it."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work, progress() as told:
+        found = flow.check(work, told, processes=processes, again=again)
+    if json:
+        as_json(found)
+        return
+    table("Checked", ("hospital", "version", "versions", "broken", "new since the last check"),
+          [(one.hospital, one.fhir_version, one.versions, one.broken, one.fresh) for one in found.hospitals])
+    table("What breaks which rule", ("hospital", "type", "element", "rule", "versions"),
+          [(one.hospital, one.type, one.element or "(the whole)", one.rule, one.versions) for one in found.breaches])
+
+
+def profile(
+    hospitals: HospitalsArgument = None,
+    unmapped: Annotated[bool, typer.Option("--unmapped", help="Only what nobody has mapped.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print the answer as CSV.")] = False,
+    study: StudyOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """List the codes and units that the kept records use, how often, and what each means to the trial."""
+    from fhir_adapter import flow
+
+    with workspace(study) as work, progress() as told:
+        found = flow.profile(work, hospitals or [], told, unmapped=unmapped)
+    if json:
+        as_json(found)
+        return
+    columns = ("hospital", "kind", "type", "element", "system", "code", "display", "found", "list", "concept",
+               "records")
+    rows = [tuple(getattr(one, name) for name in columns) for one in found]
+    if csv:
+        writer = tables.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+        return
+    table("Codes and units", columns, rows)
