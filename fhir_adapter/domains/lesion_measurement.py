@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 
-import msgspec
+from msgspec.structs import replace
 
-from fhir_adapter.core.concepts import Match
+from fhir_adapter.core.concepts import Concepts, Match
 from fhir_adapter.core.conflicts import Doubt
 from fhir_adapter.core.dates import PartialDate
 from fhir_adapter.core.facts import Domain, Fact, Ignored, column
+from fhir_adapter.core.remembered import MOST_STATEMENTS, Remembered
+from fhir_adapter.core.units import Units
 from fhir_adapter.domains.evaluators import evaluator
 from fhir_adapter.domains.moments import Moments
 from fhir_adapter.domains.observed import not_final, set_aside
@@ -97,23 +100,44 @@ def _measured(observation: Observation, reading: Reading, match: Match) -> Itera
         return
     moments, when = Moments(reading), observation.when
     role, performer = evaluator(reading, observation.performer)
-    visit = next(iter(reading.carried("visit")), None)
-    frame = LesionMeasurement(
-        element="",
-        lesion=lesion,
-        date=moments.read(when.start, when.element),
-        visit=visit,
-        state="not_evaluated",
-        method=method,
-        evaluator=role,
-        performer=performer,
-    )
+    carried = reading.carried("visit")
+    about = {
+        "lesion": lesion, "date": moments.read(when.start, when.element), "visit": carried[0] if carried else None,
+        "method": method, "evaluator": role, "performer": performer,
+    }
     yield from moments.problems
-    axes = list(_axes(observation, reading, match))
-    for element, axis, part in axes:
-        yield from _sized(frame, reading, element, axis, part)
-    if not axes:
-        yield from _found(frame, observation, reading)
+    for found in _sizes(observation, reading, match):
+        yield replace(found, **about) if type(found) is LesionMeasurement else found
+
+
+_NO_LESION = LesionMeasurement(element="", lesion="", state="not_evaluated", evaluator="")
+# Sizes and states are read into it; whose they are, when and by whom is set in afterwards.
+
+
+def _sizes(observation: Observation, reading: Reading, match: Match) -> tuple[Any, ...]:
+    """The sizes of a record, or what was found in their place, and what is doubtful about them.
+
+    Most sizes were met before, at another lesion: those that nothing is doubtful about are remembered.
+    """
+    known = _statements(reading.units, reading.concepts, reading.hospital.id)
+    said = (observation.code, observation.value_quantity, observation.component, observation.data_absent_reason,
+            observation.value_codeable_concept)
+    sizes = known.get(said)
+    if sizes is None:
+        axes = list(_axes(observation, reading, match))
+        sizes = tuple(
+            [found for element, axis, part in axes for found in _sized(reading, element, axis, part)]
+            if axes else _found(observation, reading)
+        )
+        if axes and all(type(found) is LesionMeasurement for found in sizes):
+            known.keep(said, sizes)
+    return sizes
+
+
+@lru_cache(maxsize=64)
+def _statements(units: Units, concepts: Concepts, hospital: str) -> Remembered[Any, tuple[LesionMeasurement, ...]]:
+    """What a hospital's records of a size say of any lesion, by code, value and components."""
+    return Remembered(MOST_STATEMENTS)
 
 
 def _axes(observation: Observation, reading: Reading, match: Match) -> Iterator[tuple[str, str, Valued]]:
@@ -126,11 +150,11 @@ def _axes(observation: Observation, reading: Reading, match: Match) -> Iterator[
         yield "value", match.concept if match.concept in AXES else "longest", observation
 
 
-def _sized(frame: LesionMeasurement, reading: Reading, element: str, axis: str, part: Valued) -> Iterator[Any]:
+def _sized(reading: Reading, element: str, axis: str, part: Valued) -> Iterator[Any]:
     quantity = part.value_quantity
     if quantity is None or quantity.value is None:
         state = absent_state(part) or state_of(part.value_codeable_concept, reading) or "not_evaluated"
-        yield msgspec.structs.replace(frame, element=element, axis=axis, state=state)
+        yield replace(_NO_LESION, element=element, axis=axis, state=state)
         return
     element = element if element == "value" else f"{element}.value"
     size = micrometres(reading, quantity)
@@ -141,8 +165,8 @@ def _sized(frame: LesionMeasurement, reading: Reading, element: str, axis: str, 
         yield reading.problem("bad_number", "a size below zero", element, refuses=True)
         return
     state = "measured" if size != 0 else "absent"
-    yield msgspec.structs.replace(
-        frame,
+    yield replace(
+        _NO_LESION,
         element=element,
         axis=axis,
         state=state,
@@ -175,7 +199,7 @@ def micrometres(reading: Reading, quantity: Quantity) -> int | None:
     return None if size is None else int(size.to_integral_value())
 
 
-def _found(frame: LesionMeasurement, observation: Observation, reading: Reading) -> Iterator[Any]:
+def _found(observation: Observation, reading: Reading) -> Iterator[Any]:
     """A state in the place of a size: a coded value (CDISC TUMSTATE, the hospital's own list), or why there is none."""
     state = absent_state(observation)
     stated = observation.value_codeable_concept
@@ -193,7 +217,7 @@ def _found(frame: LesionMeasurement, observation: Observation, reading: Reading)
     if state is None:
         yield Ignored("no_value")
         return
-    yield msgspec.structs.replace(frame, element="value" if stated is not None else "dataAbsentReason", state=state)
+    yield replace(_NO_LESION, element="value" if stated is not None else "dataAbsentReason", state=state)
 
 
 def absent_state(part: Observation | Component) -> str | None:

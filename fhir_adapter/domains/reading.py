@@ -104,7 +104,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def key_of(self, reference: Reference | None, type: str) -> str | None:
         """The opaque key that a reference points to; None for none, contained, or identifier-only references."""
-        identity = self.target(reference, type)
+        text = reference.reference if reference is not None else None
+        identity = _target(text, type, self.hospital.base_url) if text else None
         return None if identity is None else self.records.key(*identity)
 
     def target(self, reference: Reference | None, type: str) -> tuple[str, str] | None:

@@ -1,10 +1,10 @@
 """From bytes to the lean structure of one resource: strict on what we read, silent about the rest."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import cache, lru_cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -52,15 +52,17 @@ class _Reader:
         repeated = [names[name] for name in struct.REPEATED]
         self.first: Callable[[bytes], Any] = _Repeated(struct, repeated).read if repeated else self.whole.decode
         foreign = tuple(name for name, versions in struct.ONLY.items() if version not in versions)
+        place_of = {field.name: place for place, field in enumerate(fields)}
         self.foreign = foreign
-        self.foreign_values = _getter(foreign)
+        self.foreign_values = _getter([place_of[name] for name in foreign], itemgetter)
         self.absent = tuple(_default(names[name]) for name in foreign)
-        self.choices = tuple((_getter(group), len(group) - 1, group) for group in struct.CHOICES)
+        self.choices = tuple((_getter([place_of[name] for name in group], itemgetter), len(group) - 1, group)
+                             for group in struct.CHOICES)
         # One look at all that is rare: foreign elements, and every form of a value[x] but its usual (first) one. It is
         # a slice, with whatever stands between them: far quicker than one by one.
         usual = {next((name for name in group if name not in foreign), "") for group in struct.CHOICES}
         rare = {*foreign, *(name for group in struct.CHOICES for name in group if name not in usual)}
-        places = [place for place, field in enumerate(fields) if field.name in rare]
+        places = sorted(place_of[name] for name in rare)
         self.rare = slice(places[0], places[-1] + 1) if places else slice(0)
         self.no_rare = tuple(_default(field) for field in fields[self.rare])
         self.encoded = {name: field.encode_name for name, field in names.items()}
@@ -75,15 +77,16 @@ class _Reader:
             raise Unreadable("wrong_shape", "resourceType", "another resource type than its head said")
         if resource.modifier_extension:
             _check_modifiers(resource)
-        if _values(resource)[self.rare] != self.no_rare:
-            self._check_rare(resource)
+        values = _values(resource)
+        if values[self.rare] != self.no_rare:
+            self._check_rare(resource, values)
         return resource
 
-    def _check_rare(self, resource: Any) -> None:
-        if self.foreign_values(resource) != self.absent:
+    def _check_rare(self, resource: Any, values: tuple[Any, ...]) -> None:
+        if self.foreign_values(values) != self.absent:
             raise self._contradiction(resource)
-        for values, most_absent, group in self.choices:
-            if values(resource).count(None) < most_absent:
+        for forms, most_absent, group in self.choices:
+            if forms(values).count(None) < most_absent:
                 raise self._several(resource, group)
 
     def _contradiction(self, resource: Any) -> Unreadable:
@@ -115,7 +118,7 @@ class _Repeated:
                                             rename="camel", gc=False)
         self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(first_pass, float_hook=Decimal)
         self.decoders = [msgspec.json.Decoder(field.type, float_hook=Decimal) for field in fields]
-        self.raw_values = _getter(self.names)
+        self.raw_values = _getter(self.names, attrgetter)
         self.known: Remembered[bytes, tuple[tuple[str, Any], ...]] = Remembered(MOST_REMEMBERED)
         self.elements: list[Remembered[bytes, Any]] = [Remembered(MOST_REMEMBERED) for _ in fields]
 
@@ -242,14 +245,14 @@ def _default(field: Any) -> Any:
     return None if field.default is msgspec.NODEFAULT else field.default
 
 
-def _getter(names: tuple[str, ...]) -> Any:
-    """All named attributes as a tuple, also when there is only one."""
-    if not names:
-        return lambda resource: ()
-    if len(names) == 1:
-        one = attrgetter(names[0])
-        return lambda resource: (one(resource),)
-    return attrgetter(*names)
+def _getter(asked: Sequence[Any], getter: Callable[..., Callable[[Any], Any]]) -> Callable[[Any], tuple[Any, ...]]:
+    """What `getter` (of attributes, of items) gives, as a tuple also when it is one or nothing."""
+    if not asked:
+        return lambda holder: ()
+    if len(asked) == 1:
+        one = getter(asked[0])
+        return lambda holder: (one(holder),)
+    return getter(*asked)
 
 
 def _check_modifiers(resource: Resource) -> None:

@@ -81,7 +81,7 @@ class ReferenceRange(Element, frozen=True, kw_only=True, cache_hash=True):
         return any(coding.code in ("normal", "") for coding in self.type.coding)
 
 
-class Component(Element, frozen=True, kw_only=True):
+class Component(Element, frozen=True, kw_only=True, cache_hash=True):
     """One part of an observation, such as one of two diameters or the systolic pressure."""
 
     code: CodeableConcept
@@ -125,7 +125,7 @@ class Observation(Resource, frozen=True, kw_only=True):
         "body_structure": ("R5",),
     }
     REPEATED: ClassVar[tuple[str, ...]] = (
-        "code", "value_quantity", "reference_range", "value_codeable_concept", "method", "body_site", "component",
+        "code", "value_quantity", "reference_range", "value_codeable_concept", "method", "component",
     )
 
     status: Status
