@@ -63,6 +63,15 @@ class Response(Config):
     """Clinical benefit: a response, or stable for so many days (24 weeks)."""
 
 
+class Immune(Config):
+    """[irecist]: when a scan confirms an iUPD, and what an iUPD that nothing follows counts for in iPFS."""
+
+    confirm_from_days: int = 28
+    confirm_to_days: int = 56
+    window_days: int = 2
+    pending: Literal["event", "censor"] = "event"
+
+
 class EndpointSettings(Config):
     """[endpoints.NAME]: the clock's start, the events, and the rules that censor."""
 
@@ -144,6 +153,7 @@ class Protocol(Config):
     regimen: dict[str, Regimen] = {}
     schedule: Schedule = Schedule()
     response: Response = Response()
+    irecist: Immune = Immune()
     endpoints: dict[str, EndpointSettings] = {"PFS": EndpointSettings(), "OS": EndpointSettings(events=("death",))}
     time_to_event: TimeToEvent = TimeToEvent()
     population: Population = Population()

@@ -10,7 +10,7 @@ from collections import defaultdict
 import msgspec
 import pandas as pd
 
-from fhir_adapter.endpoints import baseline, lesions, new_lesions, reading_lesions, reading_reports
+from fhir_adapter.endpoints import baseline, immune_readings, lesions, new_lesions, reading_lesions, reading_reports
 from fhir_adapter.endpoints.doubts import Doubt
 from fhir_adapter.endpoints.frames import NOTHING, Ground, Trial
 from fhir_adapter.endpoints.grouping import Group, Plan, Series, ambiguous, groups, scans
@@ -27,6 +27,8 @@ class Assessments(msgspec.Struct, frozen=True):
     readings: dict[tuple[Series, str], list[Reading]]
     baselines: dict[Series, baseline.Measured]
     doubts: list[Doubt]
+    immune: dict[Series, immune_readings.Immune] = msgspec.field(default_factory=dict)
+    new_sums: dict[Series, dict[int, int]] = msgspec.field(default_factory=dict)
 
     def analysed(self, series: Series) -> tuple[str, list[Reading]]:
         """The chosen source of a series and its readings after the baseline."""
@@ -70,7 +72,9 @@ class _Material(msgspec.Struct, frozen=True, kw_only=True):
     findings: dict[Place, Finding]
     others: dict[Place, Others]
     sightings: dict[Place, Sighting]
+    seen: dict[Place, immune_readings.Seen]
     overall: dict[Place, Report]
+    immune: dict[Place, Report]
     non_target: dict[Place, Report]
     target_counts: dict[Series, int]
     other_counts: dict[Series, int]
@@ -103,7 +107,26 @@ def assess(trial: Trial, starts: dict[str, baseline.Start], therapy: Roles) -> A
         doubts.extend(_look_around(trial, source, [one for one in line if one.number > 0], material))
     for series in material.groups:
         _compare(trial, series, readings)
-    return Assessments(readings, baselines, doubts)
+    found = Assessments(readings, baselines, doubts)
+    for series in material.groups:
+        _immune(series, found, material, trial)
+    return found
+
+
+def _immune(series: Series, found: Assessments, material: _Material, trial: Trial) -> None:
+    """Read a series by iRECIST too."""
+    computed, reported = ([(one, _beside(one, material)) for one in found.after_baseline(series, source)]
+                          for source in ("lesions", "reported"))
+    found.immune[series] = immune_readings.series(computed, reported, trial.protocol)
+    found.new_sums[series] = {one.place: sum(beside.seen.targets.values())
+                              for one, beside in (*computed, *reported) if beside.seen.targets}
+
+
+def _beside(one: Reading, material: _Material) -> immune_readings.Found:
+    place = _place(one)
+    return immune_readings.Found(
+        finding=material.findings.get(place), seen=material.seen.get(place, immune_readings.NOTHING_SEEN),
+        report=material.immune.get(place))
 
 
 def _material(trial: Trial, starts: dict[str, baseline.Start], therapy: Roles) -> _Material:
@@ -128,6 +151,7 @@ def _material(trial: Trial, starts: dict[str, baseline.Start], therapy: Roles) -
     return _Material(
         groups=found, doubted=_doubted(known), findings=lesions.sums(rows),
         others=lesions.others(rows, counts["non-target"]), sightings=new_lesions.sightings(trial, places, rows),
+        seen=immune_readings.seen(rows), immune=reading_reports.reports(trial, places, days, "overall", immune=True),
         overall=overall, non_target=stated, others_stated=frozenset((place[0], place[1]) for place in stated),
         target_counts=counts["target"], other_counts=counts["non-target"],
         unknown_roles=frozenset(zip(bare["subject"].tolist(), bare["evaluator"].tolist(), strict=True)),
@@ -190,11 +214,11 @@ def _baseline(series: Series, chosen: baseline.Choice, material: _Material) -> b
 
 
 def _finding(one: Reading, material: _Material) -> Finding | None:
-    return material.findings.get(_place(one, material))
+    return material.findings.get(_place(one))
 
 
-def _place(one: Reading, material: _Material) -> Place:
-    return (*one.series, next(i for i, group in enumerate(material.groups[one.series]) if group is one.group))
+def _place(one: Reading) -> Place:
+    return (*one.series, one.place)
 
 
 def _from_lesions(series: Series, place: int, number: int, material: _Material) -> Reading | None:
@@ -209,7 +233,7 @@ def _from_lesions(series: Series, place: int, number: int, material: _Material) 
     sighting = material.sightings.get(where, Sighting())
     unknown = roleless and not any(counts)
     return Reading(
-        series=series, source="lesions", number=number, group=group, targets=counts[0],
+        series=series, source="lesions", number=number, group=group, place=place, targets=counts[0],
         sum_um=finding.sum_um if finding else None,
         complete=counts[0] > 0 and finding is not None and finding.measured == counts[0],
         target="NE" if unknown else None, non_target=_non_target(where, material, counts[1] > 0 or said_other),
@@ -249,7 +273,7 @@ def _from_report(series: Series, place: int, number: int, material: _Material) -
     wanted = material.target_counts.get(series, 0)
     said = material.non_target.get(where)
     return Reading(
-        series=series, source="reported", number=number, group=group, targets=wanted,
+        series=series, source="reported", number=number, group=group, place=place, targets=wanted,
         sum_um=finding.sum_um if finding else None,
         complete=wanted > 0 and finding is not None and finding.measured == wanted,
         non_target=said.value if said is not None and said.value != "none" else None,
@@ -271,7 +295,7 @@ def _held(ground: Ground, group: Group) -> Ground:
 
 def _look_around(trial: Trial, source: str, line: list[Reading], material: _Material) -> list[Doubt]:
     rules = trial.protocol.response
-    places = [_place(one, material) for one in line]
+    places = [_place(one) for one in line]
     findings = [material.findings.get(place) for place in places]
     seen = [material.sightings.get(place, Sighting()) for place in places]
     progressed: list[int | None] = []

@@ -23,10 +23,12 @@ from fhir_adapter.endpoints.conclusion_columns import (
     Subject,
     Why,
 )
+from fhir_adapter.endpoints.immune_conclusions import ImmuneBestResponse, ImmuneTimePoint
 from fhir_adapter.endpoints.safety_conclusions import AeEpisode, Exposure, LabToxicity
 
 __all__ = ["ALL", "EVALUATORS", "RESPONSES", "AeEpisode", "AliveEvidence", "AssessmentCompliance", "Baseline",
-           "BestResponse", "Conclusion", "Exposure", "LabToxicity", "Population", "TimePoint", "TimeToEvent"]
+           "BestResponse", "Conclusion", "Exposure", "ImmuneBestResponse", "ImmuneTimePoint", "LabToxicity",
+           "Population", "TimePoint", "TimeToEvent"]
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """The last complete tumour assessment on or before the first study treatment, and who the subject was then."""
@@ -268,6 +270,8 @@ ALL: tuple[Conclusion, ...] = (
     Conclusion(name="time_point", record=TimePoint, key=("subject", "evaluator", "source", "number")),
     Conclusion(name="best_response", record=BestResponse, key=("subject", "evaluator", "source", "confirmed")),
     Conclusion(name="time_to_event", record=TimeToEvent, key=("subject", "endpoint", "rule", "evaluator")),
+    Conclusion(name="immune_time_point", record=ImmuneTimePoint, key=("subject", "evaluator", "number")),
+    Conclusion(name="immune_best_response", record=ImmuneBestResponse, key=("subject", "evaluator", "confirmed")),
     Conclusion(name="alive_evidence", record=AliveEvidence, key=("subject", "kind")),
     Conclusion(name="ae_episode", record=AeEpisode, key=("subject", "number")),
     Conclusion(name="exposure", record=Exposure, key=("subject", "treatment")),

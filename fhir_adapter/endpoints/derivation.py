@@ -22,6 +22,7 @@ from fhir_adapter.endpoints import (
     courses,
     cutoff,
     exposure,
+    immune_readings,
     lab_events,
     lab_toxicity,
     population,
@@ -90,6 +91,10 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
         return self.therapy.first_treatment.get(subject) if origin == "first_treatment" else \
             self.clocks[subject].enrolled
 
+    def immune(self, series: Series) -> immune_readings.Immune:
+        """The iRECIST series of a reader."""
+        return self.read.immune.get(series, immune_readings.Immune("lesions", ()))
+
     def settings(self, name: str) -> EndpointSettings:
         """An endpoint's settings; an absent block means the defaults."""
         default = EndpointSettings(events=("death",)) if name == "OS" else EndpointSettings()
@@ -112,6 +117,7 @@ def derive(
     rows: Rows = {conclusion.name: [] for conclusion in ALL}
     for subject in known.subjects:
         _clocks(known, subject, _response(known, subject, rows), rows)
+        _immune(known, subject, rows)
         rows["assessment_compliance"].extend(_compliance(known, subject))
         rows["population"].extend(population.conclude(_member(known, subject)))
         doubts.extend(_exposure(known, subject, rows))
@@ -249,8 +255,34 @@ def _by_readings(known: _Known, series: Series, best: BestResponse | None) -> It
             yield time_to_event.conclude(msgspec.structs.replace(
                 clock, endpoint=endpoint, rule=rule, headline=mine and rule == settings.pfs_rule), outcome,
                 protocol.time_to_event)
+    if start is not None and known.immune(series).line:
+        immune = _history(known, series, start, _immune_readings(known, series))
+        for rule, outcome in (("treatment_policy", policy(immune, settings)),
+                              ("table_a", table_a(immune, settings, protocol))):
+            yield time_to_event.conclude(msgspec.structs.replace(
+                clock, endpoint="iPFS", rule=rule, headline=mine and rule == settings.pfs_rule,
+                source=known.immune(series).source), outcome, protocol.time_to_event)
     if best is not None and start is not None:
         yield from response_duration.conclude(clock, best, outcomes["PFS"], protocol)
+
+
+def _immune_readings(known: _Known, series: Series) -> list[Reading]:
+    clinical = treatment.earliest(known.steps.get(series[0], []), "clinical_progression")
+    return immune_readings.for_progression(
+        known.immune(series), None if clinical is None else clinical.day, known.trial.protocol)
+
+
+def _immune(known: _Known, subject: str, rows: Rows) -> None:
+    """iRECIST of every reader who assessed something after treatment began."""
+    start = known.start(subject, "PFS")
+    start = known.therapy.first_treatment.get(subject) if start is None else start
+    for reader in known.readers(subject):
+        series = (subject, reader)
+        of = known.immune(series)
+        if of.line and start is not None:
+            rows["immune_time_point"].extend(immune_readings.time_points(of, known.read.new_sums.get(series, {})))
+            rows["immune_best_response"].extend(
+                immune_readings.best_responses(of, start, known.trial.protocol, series))
 
 
 def _no_start(known: _Known, subject: str) -> time_to_event.Outcome:

@@ -80,8 +80,8 @@ def measurements(trial: Trial, known: dict[tuple[str, str], Lesion], places: dic
 
     `places` gives the group of each fact; `irradiated` the day from which a site of a subject is out of evaluation.
     """
-    columns = ["subject", "evaluator", "group", "lesion", "fragment", "day", "role", "node", "label", "state", "size",
-               "ref"]
+    columns = ["subject", "evaluator", "group", "lesion", "fragment", "day", "role", "node", "label", "site", "state",
+               "size", "ref"]
     lines = []
     for row in trial.rows("lesion_measurement"):
         ref, number = f"lesion_measurement:{row.fact_key}", day(row.date)
@@ -91,7 +91,7 @@ def measurements(trial: Trial, known: dict[tuple[str, str], Lesion], places: dic
         out = irradiated.get((row.subject, lesion.site or ""))
         size = None if out is not None and number >= out else _size(row, lesion.node)
         lines.append((row.subject, row.evaluator, places[ref], row.lesion, row.fragment or "", number, lesion.role,
-                      lesion.node, lesion.label, row.state, size, ref))
+                      lesion.node, lesion.label, lesion.site, row.state, size, ref))
     frame = pd.DataFrame(lines, columns=columns)
     return frame.assign(size=pd.to_numeric(frame["size"]).astype("float64"))
 

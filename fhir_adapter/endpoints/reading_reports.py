@@ -11,7 +11,6 @@ from collections import defaultdict
 import msgspec
 
 from fhir_adapter.core.study import Response
-from fhir_adapter.endpoints.conclusions import RESPONSES
 from fhir_adapter.endpoints.doubts import Doubt
 from fhir_adapter.endpoints.frames import Ground, Row, Trial, ground, together, written
 from fhir_adapter.endpoints.lesions import Place
@@ -20,6 +19,9 @@ from fhir_adapter.endpoints.readings import Reading
 
 WORST = ("PD", "NON-CR/NON-PD", "SD", "PR", "CR", "NED", "NE")
 """Responses from worst to best; NE loses against any."""
+
+WORST_IMMUNE = ("iCPD", "iUPD", "NON-iCR/NON-iUPD", "iSD", "iPR", "iCR", "NE")
+"""The same of iRECIST."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,19 +34,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ground: Ground
 
 
-def reports(trial: Trial, places: dict[str, int], days: dict[str, int], category: str) -> dict[Place, Report]:
-    """The worst statement of a category at every time point that has one."""
+def reports(trial: Trial, places: dict[str, int], days: dict[str, int], category: str, *,
+            immune: bool = False) -> dict[Place, Report]:
+    """The worst statement of a category at every time point that has one; `immune`: by iRECIST."""
+    order = WORST_IMMUNE if immune else (*WORST, "none")
     said: dict[Place, list[tuple[Row, int]]] = defaultdict(list)
     for row in trial.rows("response_assessment"):
         ref = f"response_assessment:{row.fact_key}"
-        known = row.value in (*RESPONSES, "none") and row.criteria != "iRECIST"
-        if row.category == category and known and ref in places:
+        if row.category == category and row.value in order and (row.criteria == "iRECIST") == immune and ref in places:
             said[row.subject, row.evaluator, places[ref]].append((row, days[ref]))
-    return {place: _worst(some) for place, some in said.items()}
+    return {place: _worst(some, order) for place, some in said.items()}
 
 
-def _worst(some: list[tuple[Row, int]]) -> Report:
-    order = (*WORST, "none")
+def _worst(some: list[tuple[Row, int]], order: tuple[str, ...]) -> Report:
     value = min((row.value for row, _ in some), key=order.index)
     by_day: dict[int, set[str]] = defaultdict(set)
     for row, number in some:

@@ -18,6 +18,7 @@ class Reading(msgspec.Struct, kw_only=True):
     source: str
     number: int
     group: Group
+    place: int = 0
     targets: int = 0
     sum_um: int | None = None
     complete: bool = False

@@ -53,6 +53,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 _NUMBERS = {"size_um", "grade", "score", "birth_year", "sessions", "fractions", "ordinal"}
 _DECIMALS = {"dose_mg", "dose_cgy"}
+_TEXTS = {"term", "term_text", "soc", "visit", "evaluator", "criteria"}
 _TRUTHS = {"yes": True, "no": False}
 _FLAGS = {"given", "node", "serious", "related", "died", "stated_baseline", "irradiated_before"}
 
@@ -98,7 +99,7 @@ def _cell(column: str, cell: str) -> dict[str, Any]:
         return {column: int(cell)}
     if column in _DECIMALS:
         return {column: Decimal(cell)}
-    return {column: cell.replace("_", " ") if column in ("term", "term_text", "soc", "visit", "evaluator") else cell}
+    return {column: cell.replace("_", " ") if column in _TEXTS else cell}
 
 
 def _size(cell: str) -> dict[str, Any]:

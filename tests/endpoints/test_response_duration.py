@@ -21,7 +21,7 @@ def test_nobody_else_has_a_duration() -> None:
     """Without a confirmed response there is no row, not a zero."""
     derived = conclude(treated(), baseline_scan(), overall("2023-02-13 PR\n2023-03-27 PD"))
 
-    assert {row[0] for row in rows(derived, "time_to_event", "endpoint")} == {"PFS", "TTP", "OS"}
+    assert {row[0] for row in rows(derived, "time_to_event", "endpoint")} == {"PFS", "TTP", "iPFS", "OS"}
 
 
 def test_the_duration_ends_as_pfs_ends() -> None:

@@ -341,6 +341,54 @@ def _fence() -> None:
     )
 
 
+def _immune_best_response() -> None:
+    op.create_table('immune_best_response',
+        sa.Column('subject', sa.Text(), autoincrement=False, nullable=False, comment='trial number of the subject'),
+        sa.Column('evaluator', sa.Text(), autoincrement=False, nullable=False, comment='role of the reader whose series this is'),
+        sa.Column('confirmed', sa.Boolean(), autoincrement=False, nullable=False, comment='whether iCR and iPR need confirmation'),
+        sa.Column('source', sa.Text(), nullable=False, comment='computed from lesions, or as the reader reports iRECIST'),
+        sa.Column('value', sa.Text(), nullable=False, comment='best response up to the confirmed progression'),
+        sa.Column('date', sa.Text(), nullable=True, comment='first assessment that gives the value'),
+        sa.Column('first_response_date', sa.Text(), nullable=True, comment='first iCR or iPR that counts; empty for others'),
+        sa.Column('why', sa.Text(), nullable=False, comment='the reason in words'),
+        sa.Column('provisional', sa.Boolean(), nullable=False, comment='whether an open conflict may still change the value'),
+        sa.Column('held_kinds', sa.Text(), nullable=False, comment='kinds of the open conflicts involved, a JSON list'),
+        sa.Column('facts', sa.Text(), nullable=False, comment='the facts that decided the value, a sorted JSON list of table:fact_key'),
+        sa.CheckConstraint("evaluator IN ('investigator', 'central 1', 'central 2', 'adjudicator')", name='ck_immune_best_response_evaluator'),
+        sa.CheckConstraint("source IN ('lesions', 'reported')", name='ck_immune_best_response_source'),
+        sa.CheckConstraint("value IN ('iCR', 'iPR', 'iSD', 'NON-iCR/NON-iUPD', 'iUPD', 'iCPD', 'NE', 'NED')", name='ck_immune_best_response_value'),
+        sa.PrimaryKeyConstraint('subject', 'evaluator', 'confirmed'),
+    comment='The best iRECIST response of one reader, confirmed and unconfirmed.'
+    )
+
+
+def _immune_time_point() -> None:
+    op.create_table('immune_time_point',
+        sa.Column('subject', sa.Text(), autoincrement=False, nullable=False, comment='trial number of the subject'),
+        sa.Column('evaluator', sa.Text(), autoincrement=False, nullable=False, comment='role of the reader whose series this is'),
+        sa.Column('number', sa.Integer(), autoincrement=False, nullable=False, comment='time point, as in time_point'),
+        sa.Column('source', sa.Text(), nullable=False, comment='computed from lesions, or as the reader reports iRECIST'),
+        sa.Column('date', sa.Text(), nullable=False, comment='first scan'),
+        sa.Column('value', sa.Text(), nullable=True, comment='response; empty when the scan is disregarded'),
+        sa.Column('disregarded', sa.Text(), nullable=True, comment='why it is disregarded'),
+        sa.Column('progression_date', sa.Text(), nullable=True, comment='day on which an iUPD counts; empty without one'),
+        sa.Column('categories', sa.Text(), nullable=False, comment='what progressed: target, non_target, new_lesion; a JSON list, empty as reported'),
+        sa.Column('first_iupd', sa.Text(), nullable=True, comment='first iUPD of the block that this iUPD or iCPD belongs to'),
+        sa.Column('late', sa.Boolean(), nullable=False, comment='confirmed later than eight weeks after the first iUPD'),
+        sa.Column('new_sum_um', sa.Integer(), nullable=True, comment='sum of the new targets; never added to the sum of the targets'),
+        sa.Column('why', sa.Text(), nullable=False, comment='the reason in words'),
+        sa.Column('provisional', sa.Boolean(), nullable=False, comment='whether an open conflict may still change the value'),
+        sa.Column('held_kinds', sa.Text(), nullable=False, comment='kinds of the open conflicts involved, a JSON list'),
+        sa.Column('facts', sa.Text(), nullable=False, comment='the facts that decided the value, a sorted JSON list of table:fact_key'),
+        sa.CheckConstraint("disregarded IN ('too_early', 'after_icpd')", name='ck_immune_time_point_disregarded'),
+        sa.CheckConstraint("evaluator IN ('investigator', 'central 1', 'central 2', 'adjudicator')", name='ck_immune_time_point_evaluator'),
+        sa.CheckConstraint("source IN ('lesions', 'reported')", name='ck_immune_time_point_source'),
+        sa.CheckConstraint("value IN ('iCR', 'iPR', 'iSD', 'NON-iCR/NON-iUPD', 'iUPD', 'iCPD', 'NE', 'NED')", name='ck_immune_time_point_value'),
+        sa.PrimaryKeyConstraint('subject', 'evaluator', 'number'),
+    comment='The iRECIST response of one tumour assessment of one reader.'
+    )
+
+
 def _lab_toxicity() -> None:
     op.create_table('lab_toxicity',
         sa.Column('subject', sa.Text(), autoincrement=False, nullable=False, comment='trial number of the subject'),
@@ -1374,6 +1422,8 @@ def upgrade() -> None:
     _exposure()
     _fact_origin()
     _fence()
+    _immune_best_response()
+    _immune_time_point()
     _lab_toxicity()
     _origin()
     _placement()
@@ -1451,6 +1501,8 @@ _TABLES = (
     "placement",
     "origin",
     "lab_toxicity",
+    "immune_time_point",
+    "immune_best_response",
     "fence",
     "fact_origin",
     "exposure",
