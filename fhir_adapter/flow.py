@@ -42,6 +42,7 @@ from fhir_adapter.steps import (
 )
 from fhir_adapter.steps.checking import check
 from fhir_adapter.steps.deciding import Choice
+from fhir_adapter.steps.exchanging import check_mappings, export_mappings, import_mappings
 from fhir_adapter.steps.growing import in_order
 from fhir_adapter.steps.leases import PullLeases, trial_lease
 from fhir_adapter.steps.mapping import Mapper, map_hospital
@@ -54,7 +55,7 @@ from fhir_adapter.steps.settling import conclude as conclude_subjects
 from fhir_adapter.steps.summing_up import ConflictShown, ConflictView, Demonstration, ProblemView, Status, SubjectView
 from fhir_adapter.steps.workspace import Means, Workspace, opened
 
-__all__ = ["Choice", "Preview", "Workspace", "check", "profile"]  # a step that is whole needs no sentence of its own
+__all__ = ["Choice", "Preview", "Workspace", "check", "check_mappings", "export_mappings", "import_mappings", "profile"]
 
 
 @contextmanager

@@ -194,7 +194,7 @@ def _exported(decision: Decision) -> str:
 def _plain_value(decision: Decision) -> str:
     if decision.kind in CODE_KINDS and decision.choice == "map_code":
         value = json.loads(decision.value)
-        return f"{value['list']}:{value['concept']}"
+        return f"{value['list']}:{value['concept']}" + ("@study" if value.get("scope") == "study" else "")
     return "" if decision.kind in CODE_KINDS | IDENTITY_KINDS else decision.value
 
 
