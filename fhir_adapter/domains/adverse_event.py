@@ -1,9 +1,12 @@
 """Adverse events: the event itself, its causality per component, the action taken, what makes it serious."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Annotated, Any
 
-from fhir_adapter.core.concepts import Match, system_of
+import msgspec
+
+from fhir_adapter.core.concepts import Concepts, Match, system_of
 from fhir_adapter.core.conflicts import Doubt
 from fhir_adapter.core.dates import PartialDate
 from fhir_adapter.core.facts import Domain, Fact, Ignored, column
@@ -98,7 +101,7 @@ _WORST_OUTCOME = ("fatal", "ongoing", "recovering", "resolved_with_sequelae", "r
 _RELATED = {"related": True, "probably": True, "possibly": True, "unlikely": False, "not_related": False}
 
 
-def read(event: fhir.AdverseEvent, reading: Reading) -> Iterator[Any]:
+def read(event: fhir.AdverseEvent, reading: Reading) -> Iterable[Any]:
     """An adverse event of the participant: what, grade, onset, end, serious, outcome.
 
     Out: potential events, those entered in error, grade 0. A term that leads to no CTCAE term counts, without one.
@@ -108,33 +111,41 @@ def read(event: fhir.AdverseEvent, reading: Reading) -> Iterator[Any]:
     """
     aside = _set_aside(event)
     if aside is not None:
-        yield aside
-        return
+        return (aside,)
     grades = stated_grades(event)
-    if grades and all(grade.number == ABSENT for grade in grades):
-        yield Ignored("grade_0_no_event")
-        return
+    if grades and all([grade.number == ABSENT for grade in grades]):
+        return (Ignored("grade_0_no_event"),)
+    return _happened(event, reading, grades)
+
+
+def _happened(event: fhir.AdverseEvent, reading: Reading, grades: tuple[Grade, ...]) -> Iterator[Any]:
     moments = Moments(reading)
     onset, doubts = _onset(event, reading, moments)
     end = moments.read(event.end[1], event.end[0]) if event.end is not None else None
     not_after = moments.read(event.recorded_date, "recordedDate") if onset is None else None
-    term, doubt = _term(event, reading)
-    outcome, outcome_doubt = _outcome(event, reading)
+    words = _words(reading.concepts, reading.hospital.id, event.what, event.severity, event.seriousness, event.outcomes)
     yield AdverseEvent(
         element="",
-        **term,
+        term=words.term,
+        term_text=words.term_text,
+        term_code=words.term_code,
+        soc=words.soc,
         ctcae=_version(grades, reading),
         grade=_worst(grades),
-        severity=_severity(event),
+        severity=words.severity,
         onset=onset,
         end_date=end,
         not_after=not_after,
-        serious=_serious(event),
-        outcome=outcome,
+        serious=True if event.criteria else words.serious,
+        outcome=words.outcome,
     )
     yield from moments.problems
-    yield from (found for found in (doubt, outcome_doubt) if found is not None)
-    yield from (*doubts, *_grade_doubts(grades, reading))
+    if words.doubted_term is not None:
+        yield reading.code_doubt(words.doubted_term, event.what_element, holds=False)
+    if words.doubted_outcome is not None:
+        yield reading.code_doubt(words.doubted_outcome, "outcome", holds=False)
+    yield from doubts
+    yield from _grade_doubts(grades, reading)
 
 
 def _set_aside(event: fhir.AdverseEvent) -> Ignored | None:
@@ -143,20 +154,50 @@ def _set_aside(event: fhir.AdverseEvent) -> Ignored | None:
     return Ignored("potential_event") if event.is_potential else None
 
 
-def _term(event: fhir.AdverseEvent, reading: Reading) -> tuple[dict[str, Any], Doubt | None]:
-    """Term columns; and the Doubt about a term that no list knows: the event counts all the same."""
-    what = event.what
+class _Words(msgspec.Struct, frozen=True, kw_only=True):
+    """What an event's coded words mean; a doubted term counts all the same."""
+
+    term: str | None
+    term_text: str | None
+    term_code: str | None
+    soc: str | None
+    severity: str | None
+    serious: bool | None
+    outcome: str | None
+    doubted_term: Match | None
+    doubted_outcome: Match | None
+
+
+@lru_cache(maxsize=8192)
+def _words(
+    concepts: Concepts,
+    hospital: str,
+    what: CodeableConcept | None,
+    severity: CodeableConcept | None,
+    seriousness: CodeableConcept | None,
+    outcomes: tuple[CodeableConcept, ...],
+) -> _Words:
+    """Remembered: a trial's events are told in the same words again and again."""
+    term = _term(concepts, hospital, what)
+    outcome, doubted = _outcome(concepts, hospital, outcomes)
+    return _Words(**term, severity=_severity(severity), serious=_serious(seriousness), outcome=outcome,
+                  doubted_outcome=doubted)
+
+
+def _term(concepts: Concepts, hospital: str, what: CodeableConcept | None) -> dict[str, Any]:
+    """Term columns; and the Match of a term that no list knows."""
+    found: dict[str, Any] = dict.fromkeys(("term", "term_text", "term_code", "soc", "doubted_term"))
     if what is None:
-        return {}, None
+        return found
     display = next((coding.display for coding in what.coding if coding.display), None)
     code = next((coding.code for coding in what.coding if system_of(coding.system) == MEDDRA and coding.code), None)
-    found: dict[str, Any] = {"term_text": what.text or display, "term_code": code}
-    match = reading.look_up("adverse_event", what)
+    found |= {"term_text": what.text or display, "term_code": code}
+    match = concepts.look_up("adverse_event", hospital, what)
     if match.found != "mapped":
         unsettled = match.found != "unmatched" and bool(what.coding or what.text)
-        return found, reading.code_doubt(match, event.what_element, holds=False) if unsettled else None
-    about = reading.concepts.term("adverse_event", match.concept)
-    return {**found, "term": match.concept, "term_code": code or about.get("code"), "soc": about.get("soc")}, None
+        return {**found, "doubted_term": match if unsettled else None}
+    about = concepts.term("adverse_event", match.concept)
+    return {**found, "term": match.concept, "term_code": code or about.get("code"), "soc": about.get("soc")}
 
 
 def _onset(
@@ -170,6 +211,8 @@ def _onset(
     if not stated:
         return None, ()
     first = stated[0][1]
+    if len(stated) == 1:
+        return first, ()
     for element, other in stated[1:]:
         if contradict(first, other):
             doubt = reading.doubt(
@@ -180,16 +223,16 @@ def _onset(
 
 
 def _worst(grades: tuple[Grade, ...]) -> int | None:
-    return max((grade.number for grade in grades), default=None)
+    return max([grade.number for grade in grades], default=None)
 
 
 def _version(grades: tuple[Grade, ...], reading: Reading) -> str | None:
-    stated = next((grade.version for grade in grades if grade.version is not None), None)
-    return stated or reading.protocol.toxicity.ctcae
+    stated = [grade.version for grade in grades if grade.version]
+    return stated[0] if stated else reading.protocol.toxicity.ctcae
 
 
 def _grade_doubts(grades: tuple[Grade, ...], reading: Reading) -> Iterator[Doubt]:
-    if len({grade.number for grade in grades}) > 1:
+    if len(grades) > 1 and len({grade.number for grade in grades}) > 1:
         yield reading.doubt(
             "grades_disagree",
             "the record states different grades",
@@ -198,34 +241,35 @@ def _grade_doubts(grades: tuple[Grade, ...], reading: Reading) -> Iterator[Doubt
         )
 
 
-def _severity(event: fhir.AdverseEvent) -> str | None:
-    codes = (coding.code.casefold() for coding in event.severity.coding) if event.severity is not None else ()
+def _severity(severity: CodeableConcept | None) -> str | None:
+    codes = [coding.code.casefold() for coding in severity.coding] if severity is not None else []
     return next((code for code in codes if code in SEVERITIES), None)
 
 
-def _serious(event: fhir.AdverseEvent) -> bool | None:
-    """Serious by the flag or by any criterion; severity words in `seriousness` (STU3) say nothing about it."""
-    if event.criteria:
-        return True
-    codes = {coding.code.casefold() for coding in event.seriousness.coding} if event.seriousness is not None else set()
+def _serious(seriousness: CodeableConcept | None) -> bool | None:
+    """Serious by the flag, unless a criterion says so; severity words in `seriousness` (STU3) say nothing about it."""
+    codes = {coding.code.casefold() for coding in seriousness.coding} if seriousness is not None else set()
     if "serious" in codes:
         return True
     return False if "non-serious" in codes else None
 
 
-def _outcome(event: fhir.AdverseEvent, reading: Reading) -> tuple[str | None, Doubt | None]:
-    """The outcome; of several (R5) the worst."""
-    matches = [reading.look_up("ae_outcome", outcome) for outcome in event.outcomes]
+def _outcome(
+    concepts: Concepts, hospital: str, outcomes: tuple[CodeableConcept, ...]
+) -> tuple[str | None, Match | None]:
+    """The outcome; of several (R5) the worst. And the Match of one that is doubtful."""
+    matches = [concepts.look_up("ae_outcome", hospital, outcome) for outcome in outcomes]
     known = [match.concept for match in matches if match.found == "mapped"]
     doubtful = next((match for match in matches if match.found not in ("mapped", "unmatched")), None)
-    doubt = reading.code_doubt(doubtful, "outcome", holds=False) if doubtful is not None else None
-    return min(known, key=_WORST_OUTCOME.index, default=None), doubt
+    return min(known, key=_WORST_OUTCOME.index, default=None), doubtful
 
 
-def read_causality(event: fhir.AdverseEvent, reading: Reading) -> Iterator[Any]:
+def read_causality(event: fhir.AdverseEvent, reading: Reading) -> Iterable[Any]:
     """Whether each named component caused it: possible or stronger is related, nothing recorded is unknown (None)."""
-    if _set_aside(event) is not None:
-        return
+    return _caused(event, reading) if event.suspects and _set_aside(event) is None else ()
+
+
+def _caused(event: fhir.AdverseEvent, reading: Reading) -> Iterator[Any]:
     for suspect in event.suspects:
         name, trouble = component(reading, suspect.concept, suspect.reference, suspect.element, event)
         if trouble is not None:
@@ -258,10 +302,12 @@ def _without_case(reading: Reading, concept_list: str, concept: CodeableConcept)
     return match if again.found == "unknown" else again
 
 
-def read_action(event: fhir.AdverseEvent, reading: Reading) -> Iterator[Any]:
+def read_action(event: fhir.AdverseEvent, reading: Reading) -> Iterable[Any]:
     """What was done with a component because of the event (CDISC C66767); an item that is no such action is none."""
-    if _set_aside(event) is not None:
-        return
+    return _actions(event, reading) if event.actions and _set_aside(event) is None else ()
+
+
+def _actions(event: fhir.AdverseEvent, reading: Reading) -> Iterator[Any]:
     for element, action, reference in event.actions:
         match = reading.meanings(action).get("ae_action") if action is not None else None
         if match is None or match.found != "mapped":
@@ -283,10 +329,12 @@ def _acted(event: fhir.AdverseEvent, reading: Reading, element: str, action: str
     yield AeAction(element=element, component=name, action=action)
 
 
-def read_seriousness(event: fhir.AdverseEvent, reading: Reading) -> Iterator[Any]:
+def read_seriousness(event: fhir.AdverseEvent, reading: Reading) -> Iterable[Any]:
     """What makes the event serious, one fact per criterion that is said to be present."""
-    if _set_aside(event) is not None:
-        return
+    return _criteria(event, reading) if event.criteria and _set_aside(event) is None else ()
+
+
+def _criteria(event: fhir.AdverseEvent, reading: Reading) -> Iterator[Any]:
     for index, criterion in enumerate(event.criteria):
         match = reading.look_up("ae_seriousness", criterion)
         if match.found == "mapped":

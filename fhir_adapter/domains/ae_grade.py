@@ -1,7 +1,7 @@
 """The CTCAE grade of an adverse event, wherever its source puts it; never from a severity word."""
 
 import re
-from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -34,24 +34,31 @@ def stated_grades(event: AdverseEvent) -> tuple[Grade, ...]:
     CTCAE grade system (MII, oBDS), and last a text `Grade 3` in those elements or in the term. R4 severity words are
     not read.
     """
-    coded = [grade for element, concept in event.grades for grade in _coded(element, concept)]
-    texts = [(element, concept.text) for element, concept in event.grades]
-    if event.what is not None:
-        texts.append((event.what_element, event.what.text))
-    written = [
-        Grade(int(found[1]), f"{element}.text", None)
-        for element, text in texts
-        if text is not None and (found := _TEXT.search(text)) is not None
-    ]
-    return tuple(coded + written)
+    coded: list[Grade] = []
+    written: list[Grade] = []
+    for element, concept in event.grades:
+        by_code, by_text = _graded(element, concept)
+        if by_code is not None:
+            coded.append(by_code)
+        if by_text is not None:
+            written.append(by_text)
+    if event.what is not None and event.what.text and (found := _in_text(event.what_element, event.what.text)):
+        written.append(found)
+    return (*coded, *written)
 
 
-def _coded(element: str, concept: CodeableConcept) -> Iterator[Grade]:
-    for coding in concept.coding:
-        number = _number(element, coding)
-        if number is not None:
-            yield Grade(number, element, _version(coding))
-            return
+@lru_cache(maxsize=4096)
+def _graded(element: str, concept: CodeableConcept) -> tuple[Grade | None, Grade | None]:
+    """The grade that a concept's codings mean, and the one that its text says; remembered, there are few."""
+    numbers = [(_number(element, coding), coding) for coding in concept.coding]
+    coded = [Grade(number, element, _version(coding)) for number, coding in numbers if number is not None]
+    return coded[0] if coded else None, _in_text(element, concept.text) if concept.text else None
+
+
+@lru_cache(maxsize=4096)
+def _in_text(element: str, text: str) -> Grade | None:
+    found = _TEXT.search(text)
+    return None if found is None else Grade(int(found[1]), f"{element}.text", None)
 
 
 def _number(element: str, coding: Coding) -> int | None:

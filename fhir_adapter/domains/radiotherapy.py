@@ -73,7 +73,7 @@ def read(resource: Procedure, reading: Reading) -> Iterator[Any]:
     when = resource.when
     start, end = when.dates
     doses = reading.once("doses", delivered, resource)
-    part_of = next((reading.key_of(part, "Procedure") for part in resource.part_of), None)
+    part_of = reading.key_of(resource.part_of[0], "Procedure") if resource.part_of else None
     intent = resource.intent
     yield Radiotherapy(
         element=when.element or "code",

@@ -9,13 +9,13 @@ from fhir_adapter.fhir.elements import (
     CodeableConcept,
     Coding,
     Element,
+    Extended,
     Extension,
     Identifier,
     Period,
     Reference,
-    Resource,
     Timing,
-    extensions,
+    once,
 )
 
 Status = Literal["in-progress", "completed", "entered-in-error", "unknown"]
@@ -66,7 +66,7 @@ class MitigatingAction(Element, frozen=True, kw_only=True):
     item_reference: Reference | None = None
 
 
-class AdverseEvent(Resource, frozen=True, kw_only=True):
+class AdverseEvent(Extended, frozen=True, kw_only=True):
     """An adverse event of any version.
 
     Profiles: HL7 ae-research (R5), its backport (R4), CodeX RT, ICAREdata (mCODE extraction), German MII.
@@ -91,6 +91,7 @@ class AdverseEvent(Resource, frozen=True, kw_only=True):
         "mitigating_action": ("R5",),
     }
     MODIFIERS: ClassVar[tuple[str, ...]] = ("status",)
+    REPEATED: ClassVar[tuple[str, ...]] = ("type", "event", "code", "seriousness", "severity", "outcome")
 
     identifier: tuple[Identifier, ...] | Identifier = ()
     status: Status | None = None
@@ -123,7 +124,7 @@ class AdverseEvent(Resource, frozen=True, kw_only=True):
         """Whether it only could have happened (R4, R5 actuality; STU3 category PAE)."""
         return self.actuality == "potential" or self.category == "PAE"
 
-    @property
+    @once
     def stated_status(self) -> str | None:
         """R5 status, or the backport's modifierExtension; earlier versions have none."""
         if self.status is not None:
@@ -159,12 +160,12 @@ class AdverseEvent(Resource, frozen=True, kw_only=True):
             found.append(("detected", self.detected))
         return tuple(found)
 
-    @property
+    @once
     def end(self) -> tuple[str, str] | None:
         """When it ended, with its element: R5 occurrencePeriod.end, or an extension of the profiles."""
         if self.occurrence_period is not None and self.occurrence_period.end is not None:
             return "occurrencePeriod.end", self.occurrence_period.end
-        for found in extensions(self, "resolve-date", "adverse-event-resolved-date"):
+        for found in self.said("resolve-date", "adverse-event-resolved-date"):
             written = found.value_date_time or found.value_date
             if written is not None:
                 return _place(found), written
@@ -175,21 +176,21 @@ class AdverseEvent(Resource, frozen=True, kw_only=True):
         """Its outcomes (before R5 at most one)."""
         return (self.outcome,) if isinstance(self.outcome, CodeableConcept) else self.outcome
 
-    @property
+    @once
     def grades(self) -> tuple[tuple[str, CodeableConcept], ...]:
         """Where a CTCAE grade may stand, in the order of trust (profiles.md §7); severity words are none of them."""
         stated = [
             (_place(found), found.value_codeable_concept or _of_coding(found.value_coding) or _of_number(found))
-            for found in extensions(self, "ae-grade", "ctcae-grade")
+            for found in self.said("ae-grade", "ctcae-grade")
         ]
         stated += [("severity", self.severity), ("seriousness", self.seriousness)]
         return tuple((element, concept) for element, concept in stated if concept is not None)
 
-    @property
+    @once
     def criteria(self) -> tuple[CodeableConcept, ...]:
         """What makes it serious: the criteria said to be present."""
         found = []
-        for criterion in extensions(self, "seriousness-criteria", "adverse-event-seriousness-outcome"):
+        for criterion in self.said("seriousness-criteria", "adverse-event-seriousness-outcome"):
             inner = {e.url.rsplit("/", 1)[-1]: e for e in criterion.extension}
             present = inner["criterionPresent"].value_boolean if "criterionPresent" in inner else True
             code = inner["criterionCode"].value_codeable_concept if "criterionCode" in inner else None
@@ -198,10 +199,11 @@ class AdverseEvent(Resource, frozen=True, kw_only=True):
                 found.append(concept)
         return tuple(found)
 
-    @property
+    @once
     def suspects(self) -> tuple[Suspect, ...]:
         """Its suspects in one shape: the element of each version, and the backport's extension."""
-        return (*self._native_suspects(), *self._backport_suspects())
+        backported = self._backport_suspects() if self.extension else ()
+        return (*self._native_suspects(), *backported)
 
     def _native_suspects(self) -> Iterator[Suspect]:
         for index, entity in enumerate(self.suspect_entity):
@@ -218,7 +220,7 @@ class AdverseEvent(Resource, frozen=True, kw_only=True):
             )
 
     def _backport_suspects(self) -> Iterator[Suspect]:
-        for index, entity in enumerate(extensions(self, "suspect-entity")):
+        for index, entity in enumerate(self.said("suspect-entity")):
             instance = [e for e in entity.extension if e.url.rsplit("/", 1)[-1] == "instance"]
             judgements = tuple(
                 inner.value_codeable_concept
@@ -236,14 +238,14 @@ class AdverseEvent(Resource, frozen=True, kw_only=True):
                 judgements,
             )
 
-    @property
+    @once
     def actions(self) -> tuple[tuple[str, CodeableConcept | None, Reference | None], ...]:
         """What was done about it: element, coded action, and the drug or procedure that a reference names."""
         found = [
             (f"mitigatingAction[{i}]", action.item_codeable_concept, action.item_reference)
             for i, action in enumerate(self.mitigating_action)
         ]
-        for i, action in enumerate(extensions(self, "mitigating-action")):
+        for i, action in enumerate(self.said("mitigating-action")):
             items = [
                 e for e in (*action.extension, action) if e.url.rsplit("/", 1)[-1] in ("item", "mitigating-action")
             ]

@@ -115,7 +115,7 @@ class _Repeated:
         self.absent = tuple(None if field.required else field.default for field in fields)
         raw = [(field.name, msgspec.Raw, _raw_field(field)) for field in fields]
         first_pass: Any = msgspec.defstruct(struct.__name__, raw, bases=(struct,), frozen=True, kw_only=True,
-                                            rename="camel", gc=False)
+                                            rename="camel", gc=struct.__struct_config__.gc)
         self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(first_pass, float_hook=Decimal)
         self.decoders = [msgspec.json.Decoder(field.type, float_hook=Decimal) for field in fields]
         self.raw_values = _getter(self.names, attrgetter)

@@ -1,12 +1,15 @@
 """The data types that resources share, as lean typed structures: only what we read; unknown elements stay legal."""
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
 from fhir_adapter.core.concepts import Code
 from fhir_adapter.core.dates import PartialDate, read_date
+
+Found = TypeVar("Found")
 
 
 class Refusal(ValueError):
@@ -225,6 +228,33 @@ class Resource(Element, frozen=True, kw_only=True):
     def entered_in_error(self) -> bool:
         """Whether the source has withdrawn the whole record as an error."""
         return getattr(self, "status", None) == "entered-in-error"
+
+
+class once(Generic[Found]):
+    """A property of a resource that is worked out once, when it is first asked for (its type has a `__dict__`)."""
+
+    def __init__(self, find: Callable[[Any], Found]) -> None:
+        self.find = find
+        self.name = find.__name__
+        self.__doc__ = find.__doc__
+
+    def __get__(self, holder: Any, kind: type[Any] | None = None) -> Found:
+        """Works it out; later the resource's own dict answers."""
+        found = holder.__dict__[self.name] = self.find(holder)
+        return found
+
+
+class Extended(Resource, frozen=True, kw_only=True, dict=True, gc=True):
+    """A resource whose profiles say much in extensions, and of which several domains ask the same."""
+
+    @once
+    def named(self) -> list[tuple[str, Extension]]:
+        """Its extensions with the last part of their url."""
+        return [(e.url.rsplit("/", 1)[-1], e) for e in self.extension]
+
+    def said(self, *names: str) -> list[Extension]:
+        """The extensions whose url is, or ends with `/` and, one of `names`."""
+        return [e for name, e in self.named if name in names] if self.extension else []
 
 
 def extensions(holder: Any, *urls: str) -> tuple[Extension, ...]:

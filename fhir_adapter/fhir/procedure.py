@@ -6,15 +6,16 @@ import msgspec
 
 from fhir_adapter.fhir.elements import (
     CodeableConcept,
+    Extended,
     Extension,
     Period,
     Quantity,
     Range,
     Reference,
-    Resource,
     Span,
     Timing,
     extensions,
+    once,
     span_of,
 )
 
@@ -32,7 +33,7 @@ class DoseToVolume(msgspec.Struct, frozen=True, kw_only=True):
     fractions: int | None = None
 
 
-class Procedure(Resource, frozen=True, kw_only=True):
+class Procedure(Extended, frozen=True, kw_only=True):
     """Something done to a patient: an operation, a scan, a course of radiotherapy."""
 
     CHOICES: ClassVar[tuple[tuple[str, ...], ...]] = (
@@ -50,6 +51,8 @@ class Procedure(Resource, frozen=True, kw_only=True):
         "occurrence_period": ("R5",),
         "occurrence_timing": ("R5",),
     }
+
+    REPEATED: ClassVar[tuple[str, ...]] = ("code", "body_site", "status_reason", "not_done_reason")
 
     status: Literal[
         "preparation", "in-progress", "suspended", "aborted", "not-done", "on-hold", "stopped", "completed",
@@ -73,12 +76,12 @@ class Procedure(Resource, frozen=True, kw_only=True):
     occurrence_timing: Timing | None = None
     body_site: tuple[CodeableConcept, ...] = ()
 
-    @property
+    @once
     def r4_status(self) -> str:
         """The status in R4 words: STU3 `suspended`, `aborted` and `notDone` have other names there."""
         return "not-done" if self.not_done else _R4_WORDS.get(self.status, self.status)
 
-    @property
+    @once
     def when(self) -> Span:
         """When it was done. A text ("spring 2023"), an age or a range of ages is legal and names no day."""
         return span_of(
@@ -89,19 +92,19 @@ class Procedure(Resource, frozen=True, kw_only=True):
             ("occurrenceTiming", self.occurrence_timing),
         )
 
-    @property
+    @once
     def reasons(self) -> tuple[CodeableConcept, ...]:
         """Why it was not done or stopped; mCODE STU2 and STU3 say it in an extension."""
         said = self.status_reason or self.not_done_reason
         if said is not None:
             return (said,)
-        termination = extensions(self, "mcode-treatment-termination-reason")
+        termination = self.said("mcode-treatment-termination-reason")
         return tuple(e.value_codeable_concept for e in termination if e.value_codeable_concept is not None)
 
     @property
     def intent(self) -> CodeableConcept | None:
         """mCODE procedure-intent."""
-        return _concept(extensions(self, "mcode-procedure-intent"))
+        return _concept(self.said("mcode-procedure-intent"))
 
     @property
     def modality(self) -> CodeableConcept | None:
@@ -113,18 +116,17 @@ class Procedure(Resource, frozen=True, kw_only=True):
         """mCODE radiotherapy-technique; MII `Applikationsart`."""
         return self._radiation("mcode-radiotherapy-technique", "Applikationsart")
 
-    @property
+    @once
     def sessions(self) -> int | None:
         """Fractions given in all: mCODE radiotherapy-sessions, or CodeX RT's own extension of phases and plans."""
-        found = extensions(self, "mcode-radiotherapy-sessions", "codexrt-radiotherapy-fractions-delivered")
+        found = self.said("mcode-radiotherapy-sessions", "codexrt-radiotherapy-fractions-delivered")
         return _count(found[0]) if found else None
 
     @property
     def doses(self) -> tuple[DoseToVolume, ...]:
         """The dose of each volume. Volumes overlap: whoever adds them invents dose."""
         found = []
-        for index, extension in enumerate(self.extension):
-            name = extension.url.rsplit("/", 1)[-1]
+        for index, (name, extension) in enumerate(self.named):
             if name not in (_DOSE, _MII):
                 continue
             dose, volume, count = _parts(extension, "totalDoseDelivered", "volume", "fractionsDelivered")
@@ -139,17 +141,18 @@ class Procedure(Resource, frozen=True, kw_only=True):
         return tuple(found)
 
     def _radiation(self, name: str, german: str) -> CodeableConcept | None:
-        within = extensions(self, "mcode-radiotherapy-modality-and-technique", _MII)
-        nested = tuple(e for wrapper in within for e in extensions(wrapper, name, german))
-        return _concept(nested or extensions(self, name))
+        within = self.said("mcode-radiotherapy-modality-and-technique", _MII)
+        nested = [e for wrapper in within for e in extensions(wrapper, name, german)]
+        return _concept(nested or self.said(name))
 
 
 def _parts(extension: Extension, *names: str) -> tuple[Extension | None, ...]:
     """The nested extensions of these names, each None when it is missing."""
-    return tuple(next(iter(extensions(extension, name)), None) for name in names)
+    nested = {e.url.rsplit("/", 1)[-1]: e for e in reversed(extension.extension)}
+    return tuple([nested.get(name) for name in names])
 
 
-def _concept(found: tuple[Extension, ...]) -> CodeableConcept | None:
+def _concept(found: list[Extension]) -> CodeableConcept | None:
     for extension in found:
         if extension.value_codeable_concept is not None:
             return extension.value_codeable_concept
