@@ -43,8 +43,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     """One clinical domain: its table name, its fact, the resources it reads and how.
 
     `read(resource, reading)` yields Facts, Problems, Doubts or Ignored; nothing at all means "not mine".
-    `lists` names the concept lists of which a record's code, or a component's, must be in one; empty: every record of
-    those types is read. It saves asking, it does not decide.
+    `lists` names the concept lists of which a record's code, or a component's, must be in one (`list/concept`: must
+    mean that concept); empty: every record of those types is read. It saves asking, it does not decide.
     `same` names the columns that make two facts tell of the same thing; `agree` those that must then be equal.
     """
 

@@ -159,5 +159,5 @@ DOMAIN = Domain(
     read=read,
     same=("lesion",),
     agree=("role",),
-    lists=("lesion_measurement",),
+    lists=("lesion_measurement/tumor_identification",),
 )

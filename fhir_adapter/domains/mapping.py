@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -56,16 +56,16 @@ def map_version(resource_type: str, body: bytes, reading: Reading) -> Mapped:
     A domain whose mapper meets a bad date yields a Problem at that element instead of its facts; the other domains'
     facts stand.
     """
-    domains = _DOMAINS.get(resource_type)
-    if domains is None:
+    readers = _READERS.get(resource_type)
+    if readers is None:
         return _SUPPORTING
     try:
         resource = decode(resource_type, body, reading.version)
-        if not domains:
+        if not readers:
             return _SUPPORTING
         if resource.entered_in_error:
             return Mapped(outcome="ignored", reason="entered_in_error")
-        return _settled(resource, reading, domains)
+        return _settled(resource, reading, _asked(resource, reading) if resource_type in CODE_LISTS else readers)
     except Unreadable as error:
         return _quarantined(reading.problem(error.code, error.message, error.element, refuses=True))
     except Exception as error:  # the last guard: whatever a record holds, its neighbours are mapped
@@ -78,42 +78,50 @@ def fact_key(resource: str, ordinal: int, domain: str, fact: Fact) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-_DOMAINS = {type: tuple(domain for domain in ALL if type in domain.reads) for type in TYPES}
+def _whole_numbers(kind: type[Fact]) -> tuple[str, ...]:
+    """The fields of a fact that hold whole numbers."""
+    return tuple(spec.field for spec in columns_of(kind, skip=("index",)) if spec.type is int)
+
+
+_Reader = tuple[Domain, tuple[str, ...]]
+# A domain, and the fields of its fact that hold whole numbers.
+_DOMAINS: dict[str, _Reader] = {domain.name: (domain, _whole_numbers(domain.fact)) for domain in ALL}
+_READERS = {type: tuple(_DOMAINS[domain.name] for domain in ALL if type in domain.reads) for type in TYPES}
 _SUPPORTING = Mapped(outcome="ignored", reason=SUPPORTING)
 
 
-def _asked(resource: Any, reading: Reading) -> tuple[Domain, ...]:
+def _asked(resource: Any, reading: Reading) -> tuple[_Reader, ...]:
     """Of the domains that read a type those whose lists know the record's code, or one of its components'."""
     code, parts = resource.code, getattr(resource, "component", ())
     if code is None:
-        return _DOMAINS[resource.resource_type]
-    codes = (code, *(part.code for part in parts)) if parts else (code,)
+        return _READERS[resource.resource_type]
+    codes = (code, *[part.code for part in parts]) if parts else (code,)
     return _claiming(reading.concepts, reading.hospital.id, resource.resource_type, codes)
 
 
 @lru_cache(maxsize=20_000)
 def _claiming(
     concepts: Concepts, hospital: str, resource_type: str, codes: tuple[CodeableConcept, ...]
-) -> tuple[Domain, ...]:
+) -> tuple[_Reader, ...]:
     """Remembered: record after record asks with the same codes."""
-    lists = {name for code in codes for name in concepts.meanings(hospital, code)}
-    return tuple(d for d in _DOMAINS[resource_type] if not d.lists or not lists.isdisjoint(d.lists))
+    said = [item for code in codes for item in concepts.meanings(hospital, code).items()]
+    lists = {name for name, _ in said} | {f"{name}/{match.concept}" for name, match in said}
+    return tuple(
+        reader for reader in _READERS[resource_type] if not reader[0].lists or not lists.isdisjoint(reader[0].lists)
+    )
 
 
-def _settled(resource: Any, reading: Reading, domains: tuple[Domain, ...]) -> Mapped:
+def _settled(resource: Any, reading: Reading, readers: tuple[_Reader, ...]) -> Mapped:
     facts: list[tuple[str, Fact]] = []
     others: list[Any] = []
-    if resource.resource_type in CODE_LISTS:
-        domains = _asked(resource, reading)
-    for domain in domains:
-        before, kind, name = len(facts), domain.fact, domain.name
-        numbers = _whole_numbers(kind)
+    for domain, numbers in readers:
+        before, kind = len(facts), domain.fact
         try:
             for finding in domain.read(resource, reading):
                 if type(finding) is kind:
                     if numbers:
                         _check_range(finding, numbers)
-                    facts.append((name, finding))
+                    facts.append((domain.name, finding))
                 else:
                     others.append(finding)
         except Exception as error:  # a bad date, or the last guard; a domain speaks wholly or not at all
@@ -146,12 +154,6 @@ def _check_range(fact: Fact, numbers: tuple[str, ...]) -> None:
         number = getattr(fact, name)
         if number is not None and not -BEYOND < number < BEYOND:
             raise Unreadable("bad_number", fact.element, "a number is too large for what it counts")
-
-
-@cache
-def _whole_numbers(kind: type[Fact]) -> tuple[str, ...]:
-    """The fields of a fact that hold whole numbers."""
-    return tuple(spec.field for spec in columns_of(kind, skip=("index",)) if spec.type is int)
 
 
 def _unclaimed(resource: Any, reading: Reading) -> Mapped:

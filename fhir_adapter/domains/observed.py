@@ -14,10 +14,10 @@ def set_aside(
     reading: Reading, observation: Observation, match: Match, element: str = "code"
 ) -> Ignored | Doubt | None:
     """Why an observation yields no fact: withdrawn as an error, or its code leads to no single concept."""
+    if match.found == "mapped":
+        return None if observation.status != "entered-in-error" else Ignored("entered_in_error")
     if observation.status == "entered-in-error":
         return Ignored("entered_in_error")
-    if match.found == "mapped":
-        return None
     if match.found == "unmatched":
         return Ignored(match.note)
     return reading.code_doubt(match, element)

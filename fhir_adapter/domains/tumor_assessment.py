@@ -104,5 +104,5 @@ DOMAIN = Domain(
     title="tumour assessments",
     reads=("Observation", "DiagnosticReport"),
     read=read,
-    lists=(LIST,),
+    lists=(f"{LIST}/{CONCEPT}",),
 )
