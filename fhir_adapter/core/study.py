@@ -209,6 +209,8 @@ class Pull(Config):
     retry: Span = timedelta(minutes=15)
     """How long a scheduled job waits after a run that was not whole."""
     overlap: Span = timedelta(minutes=10)
+    late: Span = timedelta(days=2)
+    """How much later than others of its hospital, by its own time, a record may appear (docs/decisions/0006)."""
     max_concurrency: Annotated[int, Field(ge=1, le=16)] = 2
     rate: str = "10/s"
     patients_per_question: Annotated[int, Field(ge=1, le=200)] = 20

@@ -1,11 +1,11 @@
 """Asking for the clinical types of a cohort, window by window, and for what their records lean on."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
 import msgspec
 
-from fhir_adapter.core.windows import Coverage, Entry, Gap, WindowState
+from fhir_adapter.core.windows import Coverage, Entry, Gap, Question, WindowState
 from fhir_adapter.fhir.references import medication_id
 from fhir_adapter.steps.cohort import last_told
 from fhir_adapter.steps.intake import Intake, patient_of
@@ -37,7 +37,10 @@ def clinical(connection: Connection, intake: Intake, patients: frozenset[str], s
     """
     vault, hospital = intake.work.vault, intake.hospital
     coverage = vault.coverage(hospital.id)
-    windows = intake.windows(plan.clinical(hospital, connection.capability, patients, coverage.values(), types))
+    intake.latest = _latest(intake.latest, coverage.values())
+    questions = plan.clinical(hospital, connection.capability, patients, coverage.values(), types)
+    windows = intake.windows(questions)
+    _give_up_others(intake, {question.type for question in questions}, {window.id for window in windows})
     full: dict[str, Asked] = {}
     for done, window in enumerate(windows):
         intake.told(f"{hospital.id}: asking", done, len(windows))
@@ -47,15 +50,27 @@ def clinical(connection: Connection, intake: Intake, patients: frozenset[str], s
     return full
 
 
+def _give_up_others(intake: Intake, types: set[str], taken: set[int]) -> None:
+    """Ends windows that an earlier run left open and that nobody asks in those words any more.
+
+    Nothing is lost by it: the coverage of their patients has not moved, so other questions ask for the same.
+    """
+    vault = intake.work.vault
+    for window in vault.windows(intake.hospital.id, WindowState.OPEN):
+        if window.question.type in types and window.id not in taken:
+            vault.close_window(intake.lease, window.id, WindowState.FAILED, (), intake.work.clock())
+
+
 def _answer(connection: Connection, intake: Intake, window: StoredWindow, members: frozenset[str],
             books: tuple[dict[tuple[str, str], Coverage], datetime, Asked]) -> None:
     """One window: its pages are kept as they come; with its last whole page its patients' coverage moves."""
     coverage, started, asked = books
     question = window.question
-    reached: dict[str, datetime] = {}
+    newest: dict[str, datetime] = {}
     whole, sound = True, True
     # A window that had something wrong on an earlier page is read from its beginning.
     resume = window.next if window.attempts > 1 and not window.issues else None
+    begun = window.opened_at if resume is not None else intake.work.clock()
     for page, last in last_told(division.answer(connection, question, resume=resume)):
         kept = members_only(page.entries, members)
         whole, sound = whole and not page.gaps, sound and not page.damages
@@ -63,15 +78,16 @@ def _answer(connection: Connection, intake: Intake, window: StoredWindow, member
             at = instants.read(one.entry.last_updated)
             # A record dated into the future must not carry us past those of tomorrow.
             if one.patient is not None and at is not None and at <= started and one.entry.type == question.type:
-                reached[one.patient] = max(at, reached.get(one.patient, at))
+                newest[one.patient] = max(at, newest.get(one.patient, at))
             lean_on(intake, one.entry)
         asked.ids.update(one.entry.id for one in kept if one.entry.type == question.type)
         if not last:
             intake.page(page, kept, window=window)
             continue
         # What could not be opened may have been damaged on its way: the same span is asked for again.
-        moved = [_moved(window, coverage, patient, reached.get(patient) if sound else None, started, whole=whole)
-                 for patient in question.patients]
+        reached = _reached(intake, newest, begun) if sound else None
+        moved = [_moved(question, coverage.get((question.type, patient)), patient, reached, min(started, begun),
+                        whole=whole) for patient in question.patients]
         state = WindowState.WHOLE if whole else WindowState.OPEN
         intake.page(page, kept, window=window, state=state, coverage=tuple(moved))
     asked.patients.update(question.patients)
@@ -79,25 +95,56 @@ def _answer(connection: Connection, intake: Intake, window: StoredWindow, member
     asked.whole = asked.whole and whole and sound and question.since is None and resume is None
 
 
-def _moved(window: StoredWindow, coverage: dict[tuple[str, str], Coverage], patient: str, reached: datetime | None,
-           started: datetime, *, whole: bool) -> Coverage:
+def _latest(met: datetime | None, coverage: Iterable[Coverage]) -> datetime | None:
+    """The newest instant of its own that the server has ever shown us, in this run or an earlier one."""
+    known = (row.since for row in coverage if row.mode != "event_window" and row.patient != "*")
+    return max((one for one in (met, *known) if one is not None), default=None)
+
+
+class _Reached(msgspec.Struct, frozen=True):
+    """Up to which of the server's own instants an answer surely held everything (docs/decisions/0006).
+
+    That is a patient's own newest record, or the hospital's newest less `pull.late`, whichever is later; less the time
+    that the answer took, for an edit made meanwhile may belong to a page that had been read.
+    """
+
+    newest: Mapping[str, datetime]
+    others: datetime | None
+    took: timedelta
+
+    def by(self, patient: str, before: datetime | None) -> datetime | None:
+        """As far as this answer and those before it reach for a patient; None for one who has no record at all."""
+        own = self.newest.get(patient)
+        if own is None and before is None:
+            return None
+        reached = max(one for one in (own, self.others, before) if one is not None) - self.took
+        return reached if before is None else max(before, reached)
+
+
+def _reached(intake: Intake, newest: Mapping[str, datetime], begun: datetime) -> _Reached:
+    pull = intake.hospital.pull
+    latest = max((one for one in (intake.latest, *newest.values()) if one is not None), default=None)
+    late = max(pull.late - pull.overlap, timedelta(0))  # the question that follows goes back by the overlap as well
+    return _Reached(newest, latest - late if latest is not None else None, intake.work.clock() - begun)
+
+
+def _moved(question: Question, before: Coverage | None, patient: str, reached: _Reached | None, as_of: datetime, *,
+           whole: bool) -> Coverage:
     """A patient's coverage after a window: forward over a whole one; open since this one otherwise.
 
     `since` comes from the server's own times, never from our clock (Q19); a patient without any record keeps none and
     is asked in full again, which costs an empty answer. For an `event_window` it is when everything was read last.
     """
-    question = window.question
-    before = coverage.get((question.type, patient))
     since = before.since if before is not None and (before.mode == question.mode or
                                                     question.mode != "event_window") else None
     if whole and question.mode == "event_window":
-        since = started if question.since is None else since
-    elif whole:
-        since = max((one for one in (since, reached) if one is not None), default=None)
+        since = as_of if question.since is None else since
+    elif whole and reached is not None:
+        since = reached.by(patient, since)
     return Coverage(
         type=question.type, patient=patient, mode=question.mode, since=since,
-        whole_as_of=started if whole else (before.whole_as_of if before is not None else None),
-        open_since=None if whole else ((before.open_since if before is not None else None) or started),
+        whole_as_of=as_of if whole else (before.whole_as_of if before is not None else None),
+        open_since=None if whole else ((before.open_since if before is not None else None) or as_of),
     )
 
 

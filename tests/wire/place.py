@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ class Place:
         self.databases = databases or sqlite_databases(folder)
         self.names: tuple[str, ...] = ("west",)
         """The ids under which the study knows the hospital; more than one: as if there were so many."""
+        self.ahead = timedelta(0)
+        """So much is our clock ahead of the hospital's."""
 
     @contextmanager
     def at_work(self, cohort: Cohort | None = None, transport: httpx.BaseTransport | None = None, **pull: Any
@@ -47,7 +50,7 @@ class Place:
         places = Places(vault="env:PLACE_VAULT_URL", trial="env:PLACE_TRIAL_URL")
         settings = shipped.settings.model_copy(update={"databases": places})
         asked = shipped.model_copy(update={"hospitals": hospitals, "settings": settings})
-        means = Means(clock=self.clock, sleep=self.clock.forward)
+        means = Means(clock=lambda: self.clock() + self.ahead, sleep=self.clock.forward)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PLACE_VAULT_URL", self.databases.vault)
             patch.setenv("PLACE_TRIAL_URL", self.databases.trial)
