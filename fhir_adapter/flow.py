@@ -4,7 +4,6 @@ concluded and shown.
 One function for each verb of the command line; how a step goes across rooms stands in `steps/`.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
@@ -51,11 +50,14 @@ from fhir_adapter.steps.previewing import Preview
 from fhir_adapter.steps.profiling import profile
 from fhir_adapter.steps.projecting import project
 from fhir_adapter.steps.pulling import pull_hospital
+from fhir_adapter.steps.rehearsing import wait_until_stopped
 from fhir_adapter.steps.settling import conclude as conclude_subjects
 from fhir_adapter.steps.summing_up import ConflictShown, ConflictView, Demonstration, ProblemView, Status, SubjectView
+from fhir_adapter.steps.supplementing import check_supplements, template_supplements
 from fhir_adapter.steps.workspace import Means, Workspace, opened
 
-__all__ = ["Choice", "Preview", "Workspace", "check", "check_mappings", "export_mappings", "import_mappings", "profile"]
+__all__ = ["Choice", "Preview", "Workspace", "check", "check_mappings", "check_supplements", "export_mappings",
+           "import_mappings", "profile", "template_supplements", "wait_until_stopped"]
 
 
 @contextmanager
@@ -284,12 +286,6 @@ def sandbox(
 ) -> AbstractContextManager[dict[str, str]]:
     """The rehearsal hospitals of a study with a vendor's habits, open until the block ends; their addresses by name."""
     return rehearsing.rehearsal(folder, persona, quirks)
-
-
-def wait_until_stopped() -> None:
-    """Sleep until somebody stops the program."""
-    while True:
-        time.sleep(3600)
 
 
 # --- how runs begin and end ----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from fhir_adapter.cli import meanings, results, review, study, sync
+from fhir_adapter.cli import meanings, results, review, study, supplements, sync
 from fhir_adapter.core.errors import UNEXPECTED, AdapterError, Stopped
 
 TRACEBACK = "FHIR_ADAPTER_TRACEBACK"
@@ -29,6 +29,7 @@ app = typer.Typer(
 study.add_to(app)
 sync.add_to(app)
 meanings.add_to(app)
+supplements.add_to(app)
 review.add_to(app)
 results.add_to(app)
 

@@ -24,6 +24,7 @@ from fhir_adapter.domains import (
     radiotherapy,
     radiotherapy_volume,
     response_assessment,
+    safety_report,
     tumor_assessment,
     vital_sign,
     vital_status,
@@ -52,5 +53,6 @@ ALL: tuple[Domain, ...] = (
     biomarker.DOMAIN,
     hospital_stay.DOMAIN,
     deviation.DOMAIN,
+    safety_report.DOMAIN,
 )
 """Every clinical domain."""

@@ -26,8 +26,9 @@ class Cells:
 
     def wrong(self, column: str, what: str, *, code: str = "sheet_cell", refuses: bool = True) -> None:
         """Remember a mistake in one cell, without its value."""
-        row = "" if self.sheet.number is None else f"row {self.sheet.number}, "
-        message = f"sheet {self.sheet.sheet}, {row}column {column}: {what}"
+        row = self.reading.row
+        place = f"row {row}, " if row else ""
+        message = f"sheet {self.sheet.sheet}, {place}column {column}: {what}"
         self.problems.append(self.reading.problem(code, message, column, refuses=refuses))
 
     def text(self, column: str) -> str | None:

@@ -64,6 +64,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     records: Records
     carried: Callable[[str], tuple[str, ...]] = lambda name: ()
     records_of: Callable[[str], Records] = _no_other_hospital
+    row: str = ""
+    """Where a row of a supplement stood when it was read; empty for what is no row."""
     notes: dict[str, Any] = msgspec.field(default_factory=dict)
     """What one domain found out about this resource and another need not find out again (`once`)."""
 

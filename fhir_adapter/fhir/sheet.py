@@ -9,7 +9,6 @@ class Sheet(Resource, frozen=True, kw_only=True):
     resource_type: str = "Sheet"
     sheet: str
     row: dict[str, str]
-    number: int | None = None
 
     def cell(self, column: str) -> str:
         """The text of a cell without surrounding blanks; empty if the column is missing."""

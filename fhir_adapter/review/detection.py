@@ -11,6 +11,7 @@ import pandas as pd
 
 from fhir_adapter.core.dates import PartialDate
 from fhir_adapter.review.disputes import Dispute, Member, scope_of
+from fhir_adapter.review.reconciliation import reconcile
 
 Frames = dict[str, pd.DataFrame]
 
@@ -179,6 +180,6 @@ def _repeated(frame: pd.DataFrame, keys: list[str]) -> Iterator[tuple[Any, list[
 
 ALL: tuple[Callable[[Frames], Iterator[Dispute]], ...] = (
     death_dates_disagree, activity_after_death, fatal_ae_without_death, readings_differ, responses_differ,
-    lesion_roles_differ, duplicate_adverse_events,
+    lesion_roles_differ, duplicate_adverse_events, reconcile,
 )
 """The finders over standing facts; `retracted_records` looks at retracted ones."""

@@ -72,6 +72,10 @@ KINDS = (
           "the event counts with the grade as stated", _PICK, blocking=False),
     _kind("fatal_grade_disagrees", "A fatal outcome without grade 5, or grade 5 with another outcome", _INVESTIGATOR,
           "the event counts as fatal, with the grade as stated", _PICK, blocking=False),
+    _kind("serious_event_not_reported", "A serious event of the safety database that no hospital reports",
+          _INVESTIGATOR, "only what hospitals report counts", ("confirm", "defer")),
+    _kind("safety_report_differs", "The safety database and a hospital differ about one event", _INVESTIGATOR,
+          "what the hospital reports counts", _PICK),
     _kind("lab_grade_without_ae", "A value of grade 3 or more without an adverse event", _INVESTIGATOR,
           "the value keeps its grade; no event is made of it", ("confirm", "exclude", "defer"), blocking=False),
 )

@@ -80,6 +80,7 @@ class Mapper:
             records=self._lookup(version.hospital).noting(needs),
             carried=self._carriers(version.hospital)(version.type, version.body),
             records_of=lambda name: self._known(name).noting(needs),
+            row=version.url.rpartition(":")[2] if version.type == "Sheet" else "",
         )
         return map_version(version.type, version.body, reading), frozenset(needs)
 

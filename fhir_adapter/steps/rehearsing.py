@@ -1,6 +1,7 @@
 """Rehearsing: the demonstration, the rehearsal hospitals of a study, and a new study's folder."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -136,3 +137,9 @@ def init(folder: Path, *, rehearsal: bool = False) -> list[str]:
         f"3. Name in {folder}/sync/settings.toml who may decide.",
         f"4. fhir-adapter sync --study {folder}",
     ]
+
+
+def wait_until_stopped() -> None:
+    """Sleep until somebody stops the program."""
+    while True:
+        time.sleep(3600)

@@ -1303,6 +1303,40 @@ def _response_assessment() -> None:
     op.create_index('ix_response_assessment_subject', 'response_assessment', ['subject'], unique=False)
 
 
+def _safety_report() -> None:
+    op.create_table('safety_report',
+        sa.Column('fact_key', sa.Text(), autoincrement=False, nullable=False, comment='128-bit hash of resource key, ordinal, domain, element path and index'),
+        sa.Column('subject', sa.Text(), nullable=False, comment='trial number of the subject'),
+        sa.Column('hospital', sa.Text(), nullable=False, comment='hospital that states it'),
+        sa.Column('resource', sa.Text(), nullable=False, comment='opaque key of the record'),
+        sa.Column('ordinal', sa.Integer(), nullable=False, comment='version of the record, counted by us from 1'),
+        sa.Column('element', sa.Text(), nullable=False, comment='element path inside the record'),
+        sa.Column('position', sa.Integer(), nullable=False, comment='tells facts of one element apart'),
+        sa.Column('standing', sa.Text(), nullable=False, comment='what the fact counts for'),
+        sa.Column('held_by', sa.Text(), nullable=True, comment='key of the open conflict that holds it, or of the decision that overrules it'),
+        sa.Column('term', sa.Text(), nullable=True, comment='CTCAE term, if the term or code leads to one'),
+        sa.Column('term_text', sa.Text(), nullable=False, comment='the term as the safety database has it'),
+        sa.Column('onset', sa.Text(), nullable=True, comment='onset'),
+        sa.Column('onset_precision', sa.Text(), nullable=True, comment='onset: precision'),
+        sa.Column('onset_written', sa.Text(), nullable=True, comment='onset: as written, with its offset'),
+        sa.Column('end_date', sa.Text(), nullable=True, comment='end'),
+        sa.Column('end_date_precision', sa.Text(), nullable=True, comment='end: precision'),
+        sa.Column('end_date_written', sa.Text(), nullable=True, comment='end: as written, with its offset'),
+        sa.Column('grade', sa.Integer(), nullable=True, comment='CTCAE grade 1 to 5'),
+        sa.Column('serious', sa.Boolean(), nullable=True, comment='whether it is serious'),
+        sa.Column('outcome', sa.Text(), nullable=True, comment='outcome'),
+        sa.CheckConstraint("end_date_precision IN ('year', 'month', 'day')", name='ck_safety_report_end_date_precision'),
+        sa.CheckConstraint("onset_precision IN ('year', 'month', 'day')", name='ck_safety_report_onset_precision'),
+        sa.CheckConstraint("outcome IN ('resolved', 'recovering', 'ongoing', 'resolved_with_sequelae', 'fatal', 'unknown')", name='ck_safety_report_outcome'),
+        sa.CheckConstraint("standing IN ('current', 'held', 'overruled', 'superseded', 'retracted')", name='ck_safety_report_standing'),
+        sa.ForeignKeyConstraint(['resource', 'ordinal'], ['origin.resource', 'origin.ordinal'], name='fk_safety_report_origin'),
+        sa.PrimaryKeyConstraint('fact_key'),
+    comment='Serious adverse events of the safety database'
+    )
+    op.create_index('ix_safety_report_origin', 'safety_report', ['resource', 'ordinal'], unique=False)
+    op.create_index('ix_safety_report_subject', 'safety_report', ['subject'], unique=False)
+
+
 def _tumor_assessment() -> None:
     op.create_table('tumor_assessment',
         sa.Column('fact_key', sa.Text(), autoincrement=False, nullable=False, comment='128-bit hash of resource key, ordinal, domain, element path and index'),
@@ -1458,6 +1492,7 @@ def upgrade() -> None:
     _radiotherapy()
     _radiotherapy_volume()
     _response_assessment()
+    _safety_report()
     _tumor_assessment()
     _vital_sign()
     _vital_status()
@@ -1467,6 +1502,7 @@ _TABLES = (
     "vital_status",
     "vital_sign",
     "tumor_assessment",
+    "safety_report",
     "response_assessment",
     "radiotherapy_volume",
     "radiotherapy",
