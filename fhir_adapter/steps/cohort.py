@@ -47,7 +47,10 @@ def find_cohort(connection: Connection, intake: Intake) -> Cohort:
     replaced, identifiers = _patients(connection, intake, asked)
     gaps["Patient"] = intake.gaps - sum(gaps[one] for one in gaps if one != "Patient")
     _cover(intake, {type: count == 0 for type, count in gaps.items()}, started)
-    return settle_members(intake, named, replaced, identifiers)
+    cohort = settle_members(intake, named, replaced, identifiers)
+    if not any(gaps.values()):
+        intake.work.vault.narrow_coverage(intake.lease, intake.hospital.id, cohort.asked, intake.work.clock())
+    return cohort
 
 
 def without_erased(intake: Intake, named: dict[str, Named]) -> dict[str, Named]:

@@ -73,6 +73,7 @@ def _converse(connection: Connection, intake: Intake) -> None:
     vanishing.missing(connection, intake, full)
     vanishing.reread(connection, intake, cohort.asked)
     asking.alarm(intake, full)
+    intake.work.vault.give_up_windows(intake.lease, intake.hospital.id, intake.run, intake.work.clock())
 
 
 def _open_everything(intake: Intake) -> None:

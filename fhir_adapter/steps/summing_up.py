@@ -81,7 +81,7 @@ def status(work: Workspace) -> Status:
              (run.ended_at or "")[:19], run.exit_code) for run in work.vault.runs(10)]
     lines = []
     for name in sorted(work.study.hospitals):
-        unanswered = sum(1 for one in work.vault.windows(name) if one.state is not WindowState.WHOLE)
+        unanswered = len(work.vault.windows(name, WindowState.OPEN))
         if unanswered:
             lines.append(f"{unanswered} questions to {name} have no whole answer; the next sync asks again.")
     lines.append(f"{unacknowledged(work)} refused records wait to be acknowledged (problems list).")

@@ -48,8 +48,9 @@ def deletions(connection: Connection, intake: Intake, started: datetime) -> None
             if page.gaps and not listed:
                 continue
             kept = known_ones(intake, page.entries)
-            intake.page(Page(url=page.url, entries=tuple(one.entry for one in kept), damages=page.damages,
-                             gaps=page.gaps), kept)
+            intake.page(Page(url=page.url, entries=tuple(one.entry for one in kept), damages=page.damages), kept)
+            for gap in page.gaps:
+                intake.gap(f"{type}, what was deleted", gap)
         if whole:
             row = _read_back(type, max(before.since, intake.latest or before.since), started)
             vault.set_coverage(intake.lease, hospital.id, [row], intake.work.clock())
@@ -80,7 +81,8 @@ def missing(connection: Connection, intake: Intake, full: dict[str, Asked]) -> N
         absent = sorted(set(intake.work.vault.ids(intake.hospital.id, type)) - asked.ids)
         heads = intake.work.vault.heads(intake.hospital.id, type, absent)
         look_again(connection, intake, type,
-                   [one for one in absent if one in heads and heads[one].patient in asked.patients])
+                   [one for one in absent if one in heads and heads[one].patient in asked.patients],
+                   frozenset(asked.patients))
 
 
 def reread(connection: Connection, intake: Intake, patients: frozenset[str]) -> None:
@@ -130,10 +132,12 @@ def look_again(connection: Connection, intake: Intake, type: str, ids: Collectio
                patients: frozenset[str] = frozenset()) -> bool:
     """Reads known records by id and keeps what that says of each; whether all of them answered.
 
-    More than half of many gone at once is taken for a fault of the server, not for as many deletes.
+    A record that is now about somebody outside of the cohort (a merge taken back, Q29) is deleted as far as we may
+    know. More than half of many gone at once is taken for a fault of the server, not for as many deletes.
     """
     vault, hospital = intake.work.vault, intake.hospital.id
     gone: list[str] = []
+    moved: list[str] = []
     hidden: list[str] = []
     whole = True
     heads = vault.heads(hospital, type, ids)
@@ -141,12 +145,17 @@ def look_again(connection: Connection, intake: Intake, type: str, ids: Collectio
     for reading in read.read_many(connection, type, ids):
         whole = whole and not reading.page.gaps
         if reading.page.entries or reading.page.gaps:
-            intake.page(reading.page, members_only(reading.page.entries, frozenset(members)))
+            kept = members_only(reading.page.entries, frozenset(members))
+            intake.page(reading.page, kept)
+            ours = {one.entry.id for one in kept}
+            moved += [entry.id for entry in reading.page.entries
+                      if entry.type == type and entry.subjects and entry.id in heads and entry.id not in ours]
         for one in reading.missing:
             if one.why in ("gone", "not_found"):
                 gone.append(one.id)
             elif one.why == "forbidden":
                 hidden.append(one.id)
+    gone += moved
     if len(ids) >= MANY and len(gone) > SHARE * len(ids):
         intake.gap(type, Gap(code="dropped", message=f"{len(gone)} of {len(ids)} known records are not found by id; "
                              "nothing is taken for deleted; ask the hospital"))
@@ -154,7 +163,8 @@ def look_again(connection: Connection, intake: Intake, type: str, ids: Collectio
     entries = tuple(Entry(type=type, id=one, deleted=True) for one in sorted(gone))
     if entries:
         intake.page(Page(url="", entries=entries), known_ones(intake, entries))
-        intake.say(f"{type}: {len(gone)} known records were deleted.")
+        words = f", {len(moved)} of them given to somebody outside of the cohort" if moved else ""
+        intake.say(f"{type}: {len(gone)} known records were deleted{words}.")
     if hidden:
         keys = [vault.key(hospital, type, one) for one in hidden]
         if vault.keep_absence(intake.lease, hospital, keys, intake.run, intake.work.clock()):

@@ -40,3 +40,13 @@ class CoverageBook(OpenVault):
         with self.database.writing() as transaction:
             require_lease(transaction, lease, now)
             move_coverage(transaction, hospital, rows)
+
+    def narrow_coverage(self, lease: Lease, hospital: str, patients: Collection[str], now: datetime) -> None:
+        """Forgets the coverage of everybody but these patients: of those who are not asked for any more (withdrawn,
+        merged away) nothing is missing, and nothing is whole. Who is asked for again gets full history."""
+        with self.database.writing() as transaction:
+            require_lease(transaction, lease, now)
+            known = {row[0] for row in transaction.rows(
+                "SELECT DISTINCT patient FROM coverage WHERE hospital = ? AND patient <> '*'", (hospital,))}
+            transaction.many("DELETE FROM coverage WHERE hospital = ? AND patient = ?",
+                             [(hospital, patient) for patient in sorted(known - set(patients))])

@@ -83,6 +83,19 @@ class Windows(OpenVault):
             if issues:
                 _add_issues(transaction, window, issues)
 
+    def give_up_windows(self, lease: Lease, hospital: str, run: int, now: datetime) -> None:
+        """Gives up the open windows that a run, at its end, has not asked: other questions cover what they did.
+
+        A list of patients that grew, or shrank, is another question; coverage says what is missing still.
+        """
+        with self.database.writing() as transaction:
+            require_lease(transaction, lease, now)
+            transaction.run(
+                "UPDATE question_window SET state = ?, closed_at = ?, next = NULL "
+                "WHERE hospital = ? AND state = 'open' AND run <> ?",
+                (WindowState.FAILED.value, stamp(now), hospital, run),
+            )
+
     def restart_window(self, lease: Lease, window: int, now: datetime) -> None:
         """Asks a window from its beginning again: its next link has expired or led in a circle."""
         with self.database.writing() as transaction:

@@ -45,9 +45,10 @@ class CursorLost(Exception):
 
 
 class _Pass:
-    """What one walk over all pages of a question has shown."""
+    """What one walk over all pages of a question has shown; what a server counts only where it `counts`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, counts: bool) -> None:
+        self.counts = counts
         self.pages = 0
         self.ids: set[str] = set()
         self.damaged = 0
@@ -63,7 +64,7 @@ class _Pass:
         self.ids |= fresh
         self.damaged += len(page.damages)
         self.failed = self.failed or bool(page.gaps)
-        if page.total is not None:
+        if page.total is not None and self.counts:
             self.totals.add(page.total)
             self.total = page.total
 
@@ -167,7 +168,7 @@ def _passes(connection: Connection, question: Question, resume: str | None) -> I
     seen: set[str] = set()
     is_lost = False
     for attempt in range(MAX_PASSES):
-        walk = _Pass()
+        walk = _Pass(counts=connection.hospital.pull.totals == "check")
         try:
             yield from _walk(connection, question, resume, walk)
         except CursorLost:
@@ -176,11 +177,10 @@ def _passes(connection: Connection, question: Question, resume: str | None) -> I
         resume = None
         is_new = not walk.ids <= seen
         seen |= walk.ids
-        is_short = walk.is_short and connection.hospital.pull.totals == "check"
-        if walk.failed or not (is_short or walk.moved):
+        if walk.failed or not (walk.is_short or walk.moved):
             return
         if attempt and not is_new and walk.is_steady:
-            if is_short:
+            if walk.is_short:
                 yield _gap("short", "the server counts more records than it gives")
             return
     cause = ("cursor_lost", "the cursor") if is_lost else ("short", "records or counts")

@@ -1,16 +1,17 @@
-"""Compares what the vault says with what the hospital held: nothing silently missing, nothing invented, leaked, doubled.
+"""Compares what the vault says with what the hospital held: nothing is silently missing, invented, leaked or doubled.
 
 The hospital's chronicle (`Events`) is the truth; what the adapter claims is its exit code and its coverage.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from fhir_adapter import flow
 from fhir_adapter.core.errors import WHOLE
+from fhir_adapter.core.windows import WindowState
 from fhir_adapter.sandbox.disguise import disguised
 from fhir_adapter.sandbox.store import Version
 from fhir_adapter.steps.workspace import Workspace
@@ -19,6 +20,8 @@ from tests.schedules.events import Named
 from tests.schedules.place import World
 
 ASKED = {"on-study", "follow-up"}
+LISTS = {"ResearchSubject", "*"}
+"""What leaves everything in doubt while it is open: the list of members, and a hospital that gives nothing."""
 
 
 class Books:
@@ -45,6 +48,8 @@ class Books:
         """What is wrong; `asked_since` is when a run began that ended whole: then everything was had since then."""
         found = [*self.doubled, *self._leaked(), *self._invented()]
         for (type, patient), row in self.coverage.items():
+            if type == "Patient" and LISTS & self.open:
+                continue  # who is missing in the list of members is missing everywhere; the list says so
             if row.open_since is None and row.whole_as_of is not None and (type in self.types or patient == "*"):
                 found += [f"{one} although whole as of {row.whole_as_of:%m-%d %H:%M:%S}"
                           for one in self._missing(type, patient, row.whole_as_of)]
@@ -67,11 +72,12 @@ class Books:
         for named, (_, kind, _) in self.kept.items():
             chain = self.events.chain(named)
             hidden = self.events.hidden.get(named, [])
-            if kind == "deleted" and not any(version.deleted for version in chain) and 404 not in hidden:
+            moved = len({_person(version.data, "subject") for version in chain}) > 1
+            if kind == "deleted" and not (moved or 404 in hidden or any(version.deleted for version in chain)):
                 yield f"{named} is said to be deleted"
             if kind == "not_visible" and 403 not in hidden:
                 yield f"{named} is said not to be visible"
-            if kind == "content" and self._position(named) is None and named[0] != "Medication":
+            if kind == "content" and self._version_of(named) is None and named[0] != "Medication":
                 yield f"{named} says what nobody ever said"
 
     def _unclaimed(self, since: datetime) -> Iterator[str]:
@@ -83,12 +89,18 @@ class Books:
                     yield f"exit {WHOLE}, but {type} of {patient} was not had"
         for type in sorted(self.open):
             yield f"exit {WHOLE}, but status says that something of {type} is missing"
+        for window in self.work.vault.windows("west", WindowState.OPEN):
+            yield f"exit {WHOLE}, but a question for {window.question.type} is still open"
 
     # --- what is missing -------------------------------------------------------------------------------------------
 
     def _missing(self, type: str, patient: str, moment: datetime) -> Iterator[str]:
-        """Records of a patient (`*`: of the cohort) that could be seen then, and are not here as of then or later."""
-        wanted = self.asked(moment) if type == "Patient" and patient == "*" else {patient}
+        """Records of a patient (`*`: of the cohort) that could be seen then, and are not here as of then or later.
+
+        Left out: what a merge gave to somebody else while we asked. The next sync sees the merge and asks for them.
+        """
+        now = self.world.clock() + self.events.ahead
+        wanted = self.asked(moment) & self.asked(now) if type == "Patient" else {patient}
         for named, version in self.events.at(moment).items():
             if named[0] != type or version.deleted or named in self.events.hidden:
                 continue
@@ -97,27 +109,32 @@ class Books:
             elif type == "Patient":
                 is_ours = named[1] in wanted
             else:
-                is_ours = _person(version.data, "subject") == patient
+                is_ours = self._owners(named, since=version) == {patient}
             if is_ours and not self._has(named, version):
                 yield f"{named} version {version.version_id} is not here"
 
+    def _owners(self, named: Named, since: Version) -> set[str]:
+        """Whose a record was in that version, and in later ones."""
+        later = self.events.chain(named)
+        return {_person(one.data, "subject") for one in later[later.index(since):] if not one.deleted}
+
     def _has(self, named: Named, version: Version) -> bool:
         """Whether the vault's record is this version or a later one."""
-        chain = self.events.chain(named)
-        position = self._position(named)
-        return position is not None and position >= chain.index(version)
-
-    def _position(self, named: Named) -> int | None:
-        """Which version of the hospital's the vault's record is: the last that says the same."""
+        later = self.events.chain(named)
+        later = later[later.index(version):]
         if named not in self.kept:
-            return None
+            return any(one.deleted for one in later)  # gone before we came
+        if self.kept[named][1] == "deleted":
+            return True  # whether that is so, `_invented` asks
+        return self._version_of(named) in later
+
+    def _version_of(self, named: Named) -> Version | None:
+        """Which version of the hospital's the vault's record is: the last that says the same."""
         _, kind, body = self.kept[named]
-        chain = self.events.chain(named)
-        for number in reversed(range(len(chain))):
-            if kind == "deleted" and chain[number].deleted:
-                return number
-            if kind == "content" and not chain[number].deleted and self._shown(chain[number]) == body:
-                return number
+        for version in reversed(self.events.chain(named)):
+            if kind == ("deleted" if version.deleted else "content") and (version.deleted or
+                                                                          self._shown(version) == body):
+                return version
         return None
 
     def _shown(self, version: Version) -> Any:
@@ -125,10 +142,15 @@ class Books:
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
-    def differences(self, moment: datetime, *, deletions: bool) -> list[tuple[str, str]]:
+    def names(self, type: str) -> bool:
+        """Whether `status` says that something of this type is missing, or may be."""
+        return bool({type, *LISTS} & self.open)
+
+    def differences(self, moment: datetime, *, deletions: bool, weekly: bool) -> list[tuple[str, str]]:
         """Where the vault is not what the hospital shows now, as (type, words); records of the cohort alone.
 
-        With `deletions` also what is still here and no longer there.
+        With `deletions` also what is still here and no longer there; `weekly`, when all known records were just read by
+        id, also what is now somebody else's, outside of the cohort.
         """
         found: list[tuple[str, str]] = []
         asked, truth = self.asked(moment), self.events.at(moment)
@@ -142,6 +164,9 @@ class Books:
             if version is None or version.deleted:
                 if deletions:
                     found.append((named[0], f"{named} is still here"))
+            elif _person(version.data, "subject") not in asked:
+                if weekly:
+                    found.append((named[0], f"{named} is somebody else's, and still here"))
             elif named not in self.events.hidden and self._shown(version) != body:
                 found.append((named[0], f"{named} says something else"))
         drugs = {str(body.get("medicationReference", {}).get("reference", "#")) for _, kind, body in self.kept.values()
@@ -161,9 +186,12 @@ class Books:
                      if version.type == "ResearchSubject" and version.data.get("status") in ASKED}
         replaced = {named[1]: _person(link, "other") for named, version in truth.items() if named[0] == "Patient"
                     for link in version.data.get("link", ()) if link["type"] == "replaced-by"}
-        while more := {replaced[one] for one in named if one in replaced} - named:
-            named |= more
-        return named
+        final = set(named)
+        for one in named:
+            while one in replaced:
+                one = replaced[one]
+            final.add(one)
+        return final
 
 
 def _person(record: Any, element: str) -> str:
@@ -172,8 +200,3 @@ def _person(record: Any, element: str) -> str:
 
 def _read(body: bytes) -> Any:
     return json.loads(body, parse_float=Decimal) if body else {}
-
-
-def lines(found: Iterable[tuple[str, str]]) -> list[str]:
-    """Differences in words."""
-    return [f"{type}: {words}" for type, words in found]

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import pytest
 
 from fhir_adapter import flow, kit, study
 from fhir_adapter.core.errors import LEASE_HELD
@@ -21,7 +22,7 @@ from fhir_adapter.core.study import Databases as Places
 from fhir_adapter.core.study import Hospital, Study
 from fhir_adapter.sandbox import PERSONAS, Persona, Rehearsal
 from fhir_adapter.sandbox.faultproxy import FaultProxy, behind_faults, listed
-from fhir_adapter.sandbox.quirks import quirked
+from fhir_adapter.sandbox.quirks import quirked, switched
 from fhir_adapter.sandbox.server import Stage, start
 from fhir_adapter.steps.workspace import Means, Workspace, opened
 from fhir_adapter.store.engine import Database
@@ -115,7 +116,7 @@ class World:
         moments = moments or Moments(lambda number: None, None)
         asked = shipped().model_copy(update={"hospitals": {"west": hospital(self)}})
         means = Means(clock=lambda: self.clock() + self.events.ahead, sleep=self._sleep,
-                      random=Random(self.plan.seed))  # noqa: S311 - to be replayed
+                      random=Random(self.plan.seed))
         with opened(asked, self.folder, secret=SECRET, means=means) as work:
             mortal(work.vault.database, moments)
             yield msgspec.structs.replace(work, transport=Line(moments))
@@ -194,6 +195,15 @@ def hospital(world: World) -> Hospital:
     })
 
 
+@contextmanager
+def named_by_environment(databases: Databases) -> Iterator[None]:
+    """These databases are the study's until the block ends."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ADDRESS[0], databases.vault)
+        patch.setenv(ADDRESS[1], databases.trial)
+        yield
+
+
 @cache
 def shipped() -> Study:
     """The shipped study over the databases that the environment names."""
@@ -206,6 +216,8 @@ def shipped() -> Study:
 def opened_world(plan: Plan, home: Path, data: Path) -> Iterator[World]:
     """The world of a plan in a fresh folder, its hospital open; its databases are those of the environment."""
     persona = quirked(PERSONAS[plan.persona], *plan.quirks)
+    # Pages of two make tokens too long for a history, which cannot be halved; with pages of 200 they stay short.
+    persona = switched(persona, "paging.token_growth", min(persona.paging.token_growth, 20))
     clock = Clock(NOON)
     server = start(data, persona=persona, stage=Stage(clock=clock, seed=plan.seed))
     try:

@@ -1,6 +1,5 @@
 """Runs a schedule from its first visit to its end, and says what is wrong with what it leaves."""
 
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,8 +7,8 @@ from pathlib import Path
 from fhir_adapter.core.errors import WHOLE
 from fhir_adapter.core.runs import HospitalOutcome
 from tests.databases import Databases
-from tests.schedules.books import Books, lines
-from tests.schedules.place import ADDRESS, DAY, World, opened_world
+from tests.schedules.books import Books
+from tests.schedules.place import DAY, World, named_by_environment, opened_world
 from tests.schedules.plans import LASTING, Plan, Visit
 
 
@@ -30,8 +29,7 @@ class Ended:
 
 def run(plan: Plan, home: Path, data: Path, databases: Databases) -> Ended:
     """One schedule over empty databases."""
-    os.environ[ADDRESS[0]], os.environ[ADDRESS[1]] = databases.vault, databases.trial
-    with opened_world(plan, home, data) as world:
+    with named_by_environment(databases), opened_world(plan, home, data) as world:
         world.told.append(f"seed {plan.seed}: {plan.persona} {plan.quirks} {plan.mode} by {plan.cohort}, pages of "
                           f"{plan.page_size}, {plan.patients} patients a question, {plan.ahead:+} s")
         wrong: list[str] = []
@@ -53,8 +51,7 @@ def _visited(world: World, visit: Visit) -> list[str]:
 def _checked(world: World, outcome: HospitalOutcome | None, began: datetime) -> list[str]:
     """What no sync may leave, however it went."""
     with world.at_work() as work:
-        books = Books(world, work)
-    found = books.faults(began if outcome is not None and outcome.code == WHOLE else None)
+        found = Books(world, work).faults(began if outcome is not None and outcome.code == WHOLE else None)
     if outcome is not None and outcome.code != WHOLE and not outcome.messages:
         found.append(f"exit {outcome.code} without a word")
     if outcome is not None and not outcome.counts.pull_adds_up:
@@ -68,6 +65,7 @@ def _mended(world: World) -> list[str]:
     wrong: list[str] = []
     world.events.heal()
     forgets = world.persona.records.forgets_deleted
+    lasting = set(world.plan.quirks) & set(LASTING)
     for passed in (3 * 3600.0, 8 * DAY):
         deletions = passed > DAY or (world.persona.paging.history and not forgets)
         world.clock.forward(passed)
@@ -76,9 +74,8 @@ def _mended(world: World) -> list[str]:
         wrong += _checked(world, outcome, began)
         with world.at_work() as work:
             books = Books(world, work)
-        apart = books.differences(world.clock() + world.events.ahead, deletions=deletions)
-        wrong += [f"at the end, unnamed: {one}" for one in lines(apart) if one.split(":")[0] not in books.open]
-        lasting = set(world.plan.quirks) & set(LASTING)
+        apart = books.differences(world.clock() + world.events.ahead, deletions=deletions, weekly=passed > DAY)
+        wrong += [f"at the end, unnamed: {words}" for type, words in apart if not books.names(type)]
         if outcome is not None and outcome.code != WHOLE and not lasting:
             wrong.append(f"at the end: exit {outcome.code} {outcome.messages}")
     return wrong
