@@ -167,10 +167,11 @@ class CutRow(Row, frozen=True, kw_only=True):
     name: Annotated[str, column("name of the cut")]
     data_cutoff: Annotated[str, column("clinical cut-off: what had happened")]
     known_at: Annotated[str, column("what the databases knew")]
-    digest: Annotated[str, column("digest of the trial database at the cut")]
+    digest: Annotated[str, column("SHA-256 over its inputs, options, program and results", source="docs/cuts.md")]
     reason: Annotated[str, column("what it is for")]
     signed_by: Annotated[str, column("who signed")]
     signed_at: Annotated[str, column("when it was signed (UTC)")]
+    waived: Annotated[str, column("open blocking conflicts that it was locked over, a JSON list of keys")]
 
 
 # --- projections not under the digest ------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ class Erasure(OpenVault):
             keys = sorted(row[0] for row in transaction.rows_in(
                 "SELECT key FROM resource WHERE hospital = ? AND patient IN (?)", list(patients), (hospital,)))
             _forget_records(transaction, keys)
-            for table in ("coverage", "member", "identity"):
+            for table in ("coverage", "member", "identity", "identity_was"):
                 transaction.run_in(f"DELETE FROM {table} WHERE hospital = ? AND patient IN (?)", list(patients),
                                    (hospital,))
             _forget_questions(transaction, hospital, set(patients))

@@ -100,6 +100,8 @@ class Identities(OpenVault):
                 raise UsageError("a subject to be joined does not exist")
             oldest = min(ages, key=lambda number: ages[number])
             gone = [number for number in ages if number != oldest]
+            _remember(transaction, [tuple(row) for row in transaction.rows_in(
+                "SELECT hospital, patient, subject, basis, since FROM identity WHERE subject IN (?)", gone)], now)
             transaction.run_in("UPDATE identity SET subject = ?, basis = ?, since = ? WHERE subject IN (?)", gone,
                                (oldest, basis, stamp(now)))
         return str(oldest)
@@ -119,11 +121,17 @@ def _grow(transaction: Transaction, numbers: Collection[tuple[str, str]]) -> Non
 
 
 def _map(transaction: Transaction, identities: Collection[Identity], now: datetime) -> int:
-    known = {(row[0], row[1]): (row[2], row[3]) for row in transaction.rows_in(
-        "SELECT hospital, patient, subject, basis FROM identity WHERE hospital IN (?)",
+    known = {(row[0], row[1]): tuple(row) for row in transaction.rows_in(
+        "SELECT hospital, patient, subject, basis, since FROM identity WHERE hospital IN (?)",
         sorted({item.hospital for item in identities}))}
     changed = {(item.hospital, item.patient): item for item in identities
-               if known.get((item.hospital, item.patient)) != (item.subject, item.basis)}
+               if known.get((item.hospital, item.patient), ())[2:4] != (item.subject, item.basis)}
+    _remember(transaction, [known[pair] for pair in changed if pair in known], now)
     transaction.upsert("identity", _IDENTITY, _IDENTITY[:2], [
         (item.hospital, item.patient, item.subject, item.basis, stamp(now)) for item in changed.values()])
     return len(changed)
+
+
+def _remember(transaction: Transaction, rows: Collection[tuple[str, ...]], until: datetime) -> None:
+    """Who patients were until now: a cut looks at the map as it was."""
+    transaction.insert("identity_was", (*_IDENTITY, "until"), [(*row, stamp(until)) for row in rows])

@@ -14,7 +14,7 @@ from fhir_adapter.store.records import Cut, NewDecision, Signature
 
 _DECISION = ("number", "conflict_key", "kind", "fingerprint", "choice", "value", "reason", "decided_by",
              "os_user", "decided_at", "undoes")  # SYSTEM_USER is a reserved word of PostgreSQL
-_CUT = ("name", "data_cutoff", "known_at", "digest", "reason", "signed_by", "signed_at")
+_CUT = ("name", "data_cutoff", "known_at", "digest", "reason", "signed_by", "signed_at", "waived", "manifest")
 
 
 class People(OpenVault):
@@ -70,7 +70,8 @@ class People(OpenVault):
             if transaction.value("SELECT 1 FROM cut WHERE name = ?", (cut.name,)):
                 raise UsageError(f"there is a cut named {cut.name} already, and cuts never change; choose another name")
             transaction.insert("cut", _CUT, [tuple(getattr(cut, name) for name in _CUT)])
-            append_audit(transaction, signed, "cut", f"cut {cut.name}", as_json(cut))
+            told = {name: getattr(cut, name) for name in _CUT if name != "manifest"}
+            append_audit(transaction, signed, "cut", f"cut {cut.name}", as_json(told))
 
     def cuts(self) -> list[Cut]:
         """All cuts by name."""

@@ -234,8 +234,23 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     program: str
 
 
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What a vault knew at some moment: who is who by the time, the rest by number, which no clock can change.
+
+    `versions`: the last sequence number by hospital; `decisions`: the last number.
+    """
+
+    at: str
+    versions: dict[str, int] = {}
+    decisions: int = 0
+
+
 class Cut(msgspec.Struct, frozen=True, kw_only=True):
-    """A locked snapshot: what had happened, what was known, and its digest."""
+    """A locked snapshot: what had happened, what was known, and its digest.
+
+    `waived`: the open blocking conflicts that it was locked over, a JSON list of keys; `manifest`: everything that the
+    digest covers, as JSON (docs/cuts.md).
+    """
 
     name: str
     data_cutoff: str
@@ -244,3 +259,5 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     signed_by: str
     signed_at: str
+    waived: str = "[]"
+    manifest: str = "{}"

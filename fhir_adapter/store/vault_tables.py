@@ -17,7 +17,7 @@ from sqlalchemy import (
 VAULT = MetaData()
 """All tables of the vault, without a schema: PostgreSQL's search path gives it."""
 
-APPEND_ONLY = ("decision", "audit")
+APPEND_ONLY = ("decision", "audit", "cut")
 """Tables whose rows can be neither changed nor removed: a trigger refuses on both backends."""
 
 
@@ -83,6 +83,13 @@ Table(
     _key("hospital", "patient"),
     ForeignKeyConstraint(["subject"], ["subject.number"], name="fk_identity_subject"),
     Index("ix_identity_subject", "subject"),
+)
+
+Table(
+    "identity_was", VAULT,
+    _serial("id"), _text("hospital"), _text("patient"), _text("subject"), _text("basis"),
+    _text("since"), _text("until"),
+    Index("ix_identity_was_patient", "hospital", "patient"),
 )
 
 Table(
@@ -159,7 +166,7 @@ Table("person", VAULT, _text("name"), _text("role"), _text("state"), _text("sinc
 Table(
     "cut", VAULT,
     _text("name"), _text("data_cutoff"), _text("known_at"), _text("digest"), _text("reason"),
-    _text("signed_by"), _text("signed_at"),
+    _text("signed_by"), _text("signed_at"), _text("waived"), _text("manifest"),
     _key("name"),
 )
 

@@ -16,8 +16,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "study": frozenset({"core", "kit"}),
     "steps": ROOMS | {"core", "kit", "study"},
     "flow": ROOMS | {"core", "kit", "study", "steps"},
-    "cli": frozenset({"core", "kit", "flow"}),
-    "web": frozenset({"core", "kit", "flow"}),
+    "cuts": ROOMS | {"core", "kit", "study", "steps"},
+    "cli": frozenset({"core", "kit", "flow", "cuts"}),
+    "web": frozenset({"core", "kit", "flow", "cuts"}),
     "__main__": frozenset({"cli"}),
 }
 
@@ -48,6 +49,7 @@ MUST_NOT_KNOW: dict[str, tuple[str, ...]] = {
     "cli": SESSION,
     "web": SESSION,
     "flow": SESSION,
+    "cuts": SESSION,
     "steps": SESSION,
     "study": (*ANY_SQL, *HTTP),
 }

@@ -223,10 +223,11 @@ def _cut() -> None:
         sa.Column('name', sa.Text(), nullable=False, comment='name of the cut'),
         sa.Column('data_cutoff', sa.Text(), nullable=False, comment='clinical cut-off: what had happened'),
         sa.Column('known_at', sa.Text(), nullable=False, comment='what the databases knew'),
-        sa.Column('digest', sa.Text(), nullable=False, comment='digest of the trial database at the cut'),
+        sa.Column('digest', sa.Text(), nullable=False, comment='SHA-256 over its inputs, options, program and results'),
         sa.Column('reason', sa.Text(), nullable=False, comment='what it is for'),
         sa.Column('signed_by', sa.Text(), nullable=False, comment='who signed'),
         sa.Column('signed_at', sa.Text(), nullable=False, comment='when it was signed (UTC)'),
+        sa.Column('waived', sa.Text(), nullable=False, comment='open blocking conflicts that it was locked over, a JSON list of keys'),
         sa.PrimaryKeyConstraint('name', name='pk_cut'),
     comment='A locked snapshot, as signed in the vault.'
     )

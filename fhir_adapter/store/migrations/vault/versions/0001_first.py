@@ -46,6 +46,8 @@ def _cut() -> None:
         sa.Column('reason', sa.Text(), nullable=False),
         sa.Column('signed_by', sa.Text(), nullable=False),
         sa.Column('signed_at', sa.Text(), nullable=False),
+        sa.Column('waived', sa.Text(), nullable=False),
+        sa.Column('manifest', sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint('name')
     )
 
@@ -82,6 +84,20 @@ def _fence() -> None:
         sa.Column('number', sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint('name')
     )
+
+
+def _identity_was() -> None:
+    op.create_table('identity_was',
+        sa.Column('id', sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column('hospital', sa.Text(), nullable=False),
+        sa.Column('patient', sa.Text(), nullable=False),
+        sa.Column('subject', sa.Text(), nullable=False),
+        sa.Column('basis', sa.Text(), nullable=False),
+        sa.Column('since', sa.Text(), nullable=False),
+        sa.Column('until', sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('ix_identity_was_patient', 'identity_was', ['hospital', 'patient'], unique=False)
 
 
 def _lease() -> None:
@@ -297,6 +313,7 @@ def upgrade() -> None:
     _decision()
     _erased()
     _fence()
+    _identity_was()
     _lease()
     _lesson()
     _member()
@@ -330,6 +347,7 @@ _TABLES = (
     "member",
     "lesson",
     "lease",
+    "identity_was",
     "fence",
     "erased",
     "decision",

@@ -1,0 +1,42 @@
+"""The story's other half: results are frozen, proved, compared and handed on. One function for each verb.
+
+As in `flow.py`, how a step goes across rooms stands in `steps/`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fhir_adapter.core.errors import DatabaseError
+from fhir_adapter.core.runs import Progress, silent
+from fhir_adapter.steps import cutting, differing, proving
+from fhir_adapter.steps.cutting import NewCut
+from fhir_adapter.steps.differing import Difference
+from fhir_adapter.steps.proving import Proof
+from fhir_adapter.steps.workspace import Workspace
+from fhir_adapter.store.records import Cut
+
+__all__ = ["NewCut"]
+
+
+def create(work: Workspace, wanted: NewCut, told: Progress = silent) -> tuple[Cut, Path]:
+    """Freeze what had happened by a day, as it was known at a moment; the signed cut and its folder."""
+    cut = cutting.create(work, wanted, told)
+    return cut, cutting.folder_of(work) / cut.name
+
+
+def listed(work: Workspace) -> Sequence[Cut]:
+    """The cuts in the order of their signing."""
+    return cutting.listed(work)
+
+
+def verify(work: Workspace, name: str, told: Progress = silent) -> Proof:
+    """Compute a cut anew and prove it. Raises DatabaseError with every place where it does not hold."""
+    proof = proving.verify(work, name, told)
+    if not proof.holds:
+        raise DatabaseError(f"The cut {name} does not hold:\n  " + "\n  ".join(proof.faults))
+    return proof
+
+
+def difference(work: Workspace, before: str, after: str) -> Difference:
+    """What moved from one cut to another, and why."""
+    return differing.difference(work, before, after)
