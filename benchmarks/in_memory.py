@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.copies import HOSPITALS, dressed, lines, types
+from benchmarks.copies import HOSPITALS, SHARED, dressed, lines, types
 from benchmarks.rows import Row, interleaved, ratio
 from fhir_adapter import kit, study
 from fhir_adapter.core.origins import Origin
@@ -121,7 +121,7 @@ def in_proportion(records: dict[str, list[bytes]], unit: int = 40) -> dict[str, 
     found = {kind: [kinds[kind][place % len(kinds[kind])] for place in range(unit * share)]
              for kind, share in PROPORTIONS.items()}
     found["Observation"] = found.pop("laboratory") + found.pop("lesion")
-    return found
+    return found | {type: records[type] for type in SHARED if type in records}
 
 
 def _measured(what: str, mix: dict[str, dict[str, list[bytes]]], rounds: int) -> Row:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
 
 from fhir_adapter.core.facts import Domain, Fact, column
+from fhir_adapter.core.units import Units
 from fhir_adapter.domains.procedure import NOT_PERFORMED
 from fhir_adapter.domains.quantities import unit_doubt
 from fhir_adapter.domains.reading import Reading
@@ -60,14 +62,20 @@ def physical(dose: Quantity | None, reading: Reading) -> tuple[Decimal | None, s
     """
     if dose is None or dose.value is None or dose.comparator is not None:
         return None, ""
-    words = f"{dose.code or ''} {dose.unit or ''}".upper()
+    return _in_cgy(reading.units, str(dose.value), dose.code, dose.unit)
+
+
+@lru_cache(maxsize=4096)
+def _in_cgy(units: Units, value: str, code: str | None, text: str | None) -> tuple[Decimal | None, str]:
+    """Remembered: prescriptions repeat, and so do the doses that they leave."""
+    words = f"{code or ''} {text or ''}".upper()
     if any(word in words for word in _RADIOBIOLOGICAL):
         return None, "not_physical_dose"
-    unit = reading.units.find(dose.code, dose.unit)
-    cgy = None if unit is None else reading.units.convert(dose.value, unit, "cGy")
+    unit = units.find(code, text)
+    cgy = None if unit is None else units.convert(Decimal(value), unit, "cGy")
     if cgy is None:
         return None, "unit_unknown"
-    if unit is not None and unit.ucum == "Gy" and dose.value > MOST_GY:
+    if unit is not None and unit.ucum == "Gy" and Decimal(value) > MOST_GY:
         return None, "radiotherapy_dose_implausible"
     return cgy, ""
 

@@ -15,6 +15,7 @@ from fhir_adapter.fhir.elements import (
     Period,
     Reference,
     Timing,
+    last_part,
     once,
 )
 
@@ -129,7 +130,8 @@ class AdverseEvent(Extended, frozen=True, kw_only=True):
         """R5 status, or the backport's modifierExtension; earlier versions have none."""
         if self.status is not None:
             return self.status
-        return next((e.value_code for e in self.modifier_extension if e.url == BACKPORT_STATUS), None)
+        stated = [e.value_code for e in self.modifier_extension if e.url == BACKPORT_STATUS]
+        return stated[0] if stated else None
 
     @property
     def what(self) -> CodeableConcept | None:
@@ -191,7 +193,7 @@ class AdverseEvent(Extended, frozen=True, kw_only=True):
         """What makes it serious: the criteria said to be present."""
         found = []
         for criterion in self.said("seriousness-criteria", "adverse-event-seriousness-outcome"):
-            inner = {e.url.rsplit("/", 1)[-1]: e for e in criterion.extension}
+            inner = {last_part(e.url): e for e in criterion.extension}
             present = inner["criterionPresent"].value_boolean if "criterionPresent" in inner else True
             code = inner["criterionCode"].value_codeable_concept if "criterionCode" in inner else None
             concept = code or criterion.value_codeable_concept
@@ -216,18 +218,18 @@ class AdverseEvent(Extended, frozen=True, kw_only=True):
                 f"suspectEntity[{index}]",
                 entity.instance or entity.instance_reference,
                 entity.instance_codeable_concept,
-                tuple(j for j in judgements if j is not None),
+                tuple([j for j in judgements if j is not None]),
             )
 
     def _backport_suspects(self) -> Iterator[Suspect]:
         for index, entity in enumerate(self.said("suspect-entity")):
-            instance = [e for e in entity.extension if e.url.rsplit("/", 1)[-1] == "instance"]
+            instance = [e for e in entity.extension if last_part(e.url) == "instance"]
             judgements = tuple(
                 inner.value_codeable_concept
                 for causality in entity.extension
-                if causality.url.rsplit("/", 1)[-1] == "causality"
+                if last_part(causality.url) == "causality"
                 for inner in causality.extension
-                if inner.url.rsplit("/", 1)[-1] == "entityRelatedness"
+                if last_part(inner.url) == "entityRelatedness"
                 if inner.value_codeable_concept is not None
             )
             first: Extension | None = instance[0] if instance else None
@@ -247,7 +249,7 @@ class AdverseEvent(Extended, frozen=True, kw_only=True):
         ]
         for i, action in enumerate(self.said("mitigating-action")):
             items = [
-                e for e in (*action.extension, action) if e.url.rsplit("/", 1)[-1] in ("item", "mitigating-action")
+                e for e in (*action.extension, action) if last_part(e.url) in ("item", "mitigating-action")
             ]
             concept = next((e.value_codeable_concept for e in items if e.value_codeable_concept is not None), None)
             reference = next((e.value_reference for e in items if e.value_reference is not None), None)
@@ -257,7 +259,7 @@ class AdverseEvent(Extended, frozen=True, kw_only=True):
 
 def _place(extension: Extension) -> str:
     """An extension as an element path, by the last part of its url."""
-    return f"extension[{extension.url.rsplit('/', 1)[-1]}]"
+    return f"extension[{last_part(extension.url)}]"
 
 
 def _of_coding(coding: Coding | None) -> CodeableConcept | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -250,7 +251,7 @@ class Extended(Resource, frozen=True, kw_only=True, dict=True, gc=True):
     @once
     def named(self) -> list[tuple[str, Extension]]:
         """Its extensions with the last part of their url."""
-        return [(e.url.rsplit("/", 1)[-1], e) for e in self.extension]
+        return [(last_part(e.url), e) for e in self.extension]
 
     def said(self, *names: str) -> list[Extension]:
         """The extensions whose url is, or ends with `/` and, one of `names`."""
@@ -261,7 +262,13 @@ def extensions(holder: Any, *urls: str) -> tuple[Extension, ...]:
     """The extensions of a resource or element whose url is, or ends with `/` and, one of `urls`."""
     if not holder.extension:  # the usual case, asked for every element
         return ()
-    return tuple([e for e in holder.extension if e.url in urls or e.url.rsplit("/", 1)[-1] in urls])
+    return tuple([e for e in holder.extension if last_part(e.url) in urls])
+
+
+@lru_cache(maxsize=4096)
+def last_part(url: str) -> str:
+    """What stands after the last `/`: the name by which profiles are read, whichever guide they come from."""
+    return url.rsplit("/", 1)[-1]
 
 
 def date_of(written: str | None) -> PartialDate | None:

@@ -9,6 +9,7 @@ from fhir_adapter.fhir.elements import (
     Quantity,
     Span,
     Timing,
+    once,
     span_of,
 )
 from fhir_adapter.fhir.medication import DrugRecord
@@ -42,7 +43,7 @@ class Adherence(Element, frozen=True, kw_only=True):
     code: CodeableConcept | None = None
 
 
-class MedicationStatement(DrugRecord, frozen=True, kw_only=True):
+class MedicationStatement(DrugRecord, frozen=True, kw_only=True, dict=True, gc=True):
     """A period of taking a drug, as somebody states it."""
 
     CHOICES: ClassVar[tuple[tuple[str, ...], ...]] = (
@@ -74,7 +75,7 @@ class MedicationStatement(DrugRecord, frozen=True, kw_only=True):
     effective_timing: Timing | None = None
     dosage: tuple[Dosage, ...] = ()
 
-    @property
+    @once
     def when(self) -> Span:
         """When it was taken."""
         return span_of(
@@ -83,7 +84,7 @@ class MedicationStatement(DrugRecord, frozen=True, kw_only=True):
             ("effectiveTiming", self.effective_timing),
         )
 
-    @property
+    @once
     def r4_status(self) -> str:
         """The status in the words of an administration.
 

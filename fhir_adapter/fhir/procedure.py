@@ -14,7 +14,7 @@ from fhir_adapter.fhir.elements import (
     Reference,
     Span,
     Timing,
-    extensions,
+    last_part,
     once,
     span_of,
 )
@@ -99,7 +99,7 @@ class Procedure(Extended, frozen=True, kw_only=True):
         if said is not None:
             return (said,)
         termination = self.said("mcode-treatment-termination-reason")
-        return tuple(e.value_codeable_concept for e in termination if e.value_codeable_concept is not None)
+        return tuple([e.value_codeable_concept for e in termination if e.value_codeable_concept is not None])
 
     @property
     def intent(self) -> CodeableConcept | None:
@@ -141,14 +141,19 @@ class Procedure(Extended, frozen=True, kw_only=True):
         return tuple(found)
 
     def _radiation(self, name: str, german: str) -> CodeableConcept | None:
-        within = self.said("mcode-radiotherapy-modality-and-technique", _MII)
-        nested = [e for wrapper in within for e in extensions(wrapper, name, german)]
+        nested = [e for inner, e in self._nested if inner in (name, german)]
         return _concept(nested or self.said(name))
+
+    @once
+    def _nested(self) -> list[tuple[str, Extension]]:
+        """What stands in the wrappers of modality and technique."""
+        wrappers = self.said("mcode-radiotherapy-modality-and-technique", _MII)
+        return [(last_part(e.url), e) for wrapper in wrappers for e in wrapper.extension]
 
 
 def _parts(extension: Extension, *names: str) -> tuple[Extension | None, ...]:
     """The nested extensions of these names, each None when it is missing."""
-    nested = {e.url.rsplit("/", 1)[-1]: e for e in reversed(extension.extension)}
+    nested = {last_part(e.url): e for e in reversed(extension.extension)}
     return tuple([nested.get(name) for name in names])
 
 
