@@ -96,6 +96,42 @@ class AeCounts(msgspec.Struct, frozen=True, kw_only=True):
     worst_grade: dict[str, int] = {}
 
 
+class Hazard(msgspec.Struct, frozen=True, kw_only=True):
+    """A hazard ratio of one level against the reference with its 95 % interval (Cox, Efron ties); p by log-rank.
+
+    `reason` says why there is none: `too_few_events`, `not_estimable`, `one_group`, `reference`, `left_out`.
+    """
+
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    reason: str | None = None
+
+
+class Level(msgspec.Struct, frozen=True, kw_only=True):
+    """One level of a subgroup: how many, its response rate, its curve, its hazard against the first level."""
+
+    name: str
+    n: int
+    orr: Rate
+    curve: Curve
+    hazard: Hazard = Hazard()
+
+
+class Subgroup(msgspec.Struct, frozen=True, kw_only=True):
+    """A subgroup of one endpoint. `excluded` left the comparison before the landmark, by reason; `method` names how:
+    `baseline`, `landmark`, `time_dependent`.
+    """
+
+    name: str
+    endpoint: str
+    method: str
+    landmark_days: int | None = None
+    levels: tuple[Level, ...] = ()
+    excluded: dict[str, int] = {}
+
+
 class ByReader(msgspec.Struct, frozen=True, kw_only=True):
     """What one reader's scans give, over the efficacy population: response rates, and PFS and TTP under both rules.
 

@@ -92,6 +92,19 @@ class TimeToEvent(Config):
     median_tie: Literal["midpoint", "first"] = "midpoint"
     landmark_days: int = 90
     rates_at_months: tuple[int, ...] = (6, 12, 24, 36, 60)
+    min_at_risk: int = 5
+    """No rate at a fixed time with fewer subjects at risk."""
+
+
+class Subgroups(Config):
+    """[subgroups]: how subgroups are cut, and how those by delivered radiotherapy dose are compared."""
+
+    dose: Literal["landmark", "time_dependent"] = "landmark"
+    age: int = 65
+    """Years; from this age on one group, below it the other."""
+    pdl1_percent: int = 1
+    events: int = 10
+    """No Cox model with fewer events."""
 
 
 class Population(Config):
@@ -156,6 +169,7 @@ class Protocol(Config):
     irecist: Immune = Immune()
     endpoints: dict[str, EndpointSettings] = {"PFS": EndpointSettings(), "OS": EndpointSettings(events=("death",))}
     time_to_event: TimeToEvent = TimeToEvent()
+    subgroups: Subgroups = Subgroups()
     population: Population = Population()
     toxicity: Toxicity = Toxicity()
     radiotherapy: Radiotherapy = Radiotherapy()

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fhir_adapter.core.concepts import Concepts
-    from fhir_adapter.core.figures import Summary
+    from fhir_adapter.core.figures import Subgroup, Summary
     from fhir_adapter.core.study import Protocol
     from fhir_adapter.endpoints.derivation import Derived
 
-__all__ = ["ALL", "Conclusion", "ae_summary", "derive", "subgroups", "summary"]
+__all__ = ["ALL", "Conclusion", "ae_summary", "derive", "subgroup_estimates", "subgroups", "summary"]
 
 
 def derive(
@@ -42,6 +42,13 @@ def subgroups(frames: "dict[str, pd.DataFrame]") -> dict[str, int]:
     from fhir_adapter.endpoints import headline
 
     return headline.subgroups(frames["exposure"])
+
+
+def subgroup_estimates(frames: "dict[str, pd.DataFrame]", protocol: "Protocol") -> "tuple[Subgroup, ...]":
+    """PFS and OS by sex, age, BRAF, PD-L1 and delivered radiotherapy dose (see `subgroups`)."""
+    from fhir_adapter.endpoints import subgroup_estimates as estimates
+
+    return estimates.subgroups(frames, protocol)
 
 
 def ae_summary(frames: "dict[str, pd.DataFrame]", name: str = "registered") -> "pd.DataFrame":

@@ -6,6 +6,7 @@ Complete: every target lesion of the reader is in the sum. Source: RECIST 1.1 §
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import msgspec
 
@@ -42,19 +43,36 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
     sex: str | None = None
     birth_year: int | None = None
+    histology: str | None = None
+    stage: str | None = None
+    braf: str | None = None
+    pdl1: str | None = None
+    pdl1_percent: Decimal | None = None
     ground: Ground = NOTHING
 
 
 def people(trial: Trial) -> dict[str, Person]:
-    """Sex and birth year of every subject, the first stated of each."""
+    """Sex, birth year, histology and stage of every subject, the first stated of each, and the latest markers."""
     found: dict[str, Person] = {}
-    for row in trial.rows("demographic"):
-        known = found.get(row.subject, Person())
-        found[row.subject] = Person(
-            sex=known.sex or row.sex, ground=known.ground | ground("demographic", row),
-            birth_year=row.birth_year if known.birth_year is None else known.birth_year,
-        )
+    for table, names in (("demographic", ("sex", "birth_year")), ("diagnosis", ("histology", "stage"))):
+        for row in trial.rows(table):
+            known = found.get(row.subject, Person())
+            stated = {name: getattr(row, name) for name in names
+                      if getattr(known, name) is None and getattr(row, name) is not None}
+            found[row.subject] = msgspec.structs.replace(known, ground=known.ground | ground(table, row), **stated)
+    for row in sorted(trial.rows("biomarker"), key=lambda row: row.date or ""):
+        name = _MARKERS.get(row.marker)
+        if name is not None:
+            known = found.get(row.subject, Person())
+            stated = {name: row.result if row.result is not None or row.value is None else f"{row.value}"}
+            if name == "pdl1":
+                stated["pdl1_percent"] = row.value
+            found[row.subject] = msgspec.structs.replace(known, ground=known.ground | ground("biomarker", row),
+                                                         **stated)
     return found
+
+
+_MARKERS = {"braf_v600e": "braf", "braf": "braf", "pd_l1": "pdl1"}
 
 
 def performance(trial: Trial, first_treatment: dict[str, int]) -> dict[str, int]:
@@ -99,7 +117,8 @@ def conclude(subject: str, evaluator: str, start: Start, measured: Measured) -> 
         non_targets=measured.non_targets, deviation=measured.deviation, age=age, birth_year=person.birth_year,
         sex=person.sex, ecog=start.ecog, enrolled=written_or_none(start.clock.enrolled),
         first_dose=written_or_none(first.day), first_dose_evidence=first.evidence,
-        first_treatment=written_or_none(start.treated),
+        first_treatment=written_or_none(start.treated), histology=person.histology, stage=person.stage,
+        braf=person.braf, pdl1=person.pdl1, pdl1_percent=person.pdl1_percent,
         **(first.ground | measured.ground | person.ground).told(_told(start, measured)),
     )
 

@@ -5,6 +5,7 @@ whether an open conflict may still change it, and names the facts that decided i
 where the source was partial and nothing was imputed), lengths whole micrometres, spans whole days.
 """
 
+from decimal import Decimal
 from typing import Annotated
 
 import msgspec
@@ -49,6 +50,11 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     age: Annotated[int | None, column("year of the first dose minus year of birth", unit="years")] = None
     birth_year: Annotated[int | None, column("year of birth")] = None
     sex: Annotated[str | None, column("sex as administered", codes=("female", "male", "other", "unknown"))] = None
+    histology: Annotated[str | None, column("histology concept of the cancer")] = None
+    stage: Annotated[str | None, column("stage group as stated")] = None
+    braf: Annotated[str | None, column("latest BRAF result as stated")] = None
+    pdl1: Annotated[str | None, column("latest PD-L1 result as stated")] = None
+    pdl1_percent: Annotated[Decimal | None, column("the same as a number, if it is one", unit="percent")] = None
     ecog: Annotated[int | None, column("last ECOG on or before the first study treatment")] = None
     enrolled: Annotated[str | None, column("day of enrolment")] = None
     first_dose: Annotated[str | None, column("first dose above 0 of any study drug")] = None

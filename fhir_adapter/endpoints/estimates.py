@@ -3,7 +3,7 @@
 lifelines gives the curve; what it leaves open is settled here (endpoints.md §8, pharmaverse.md §10):
 - a survival of exactly one half: the midpoint to the next step (`median_tie`), as SAS and R;
 - limits by `km_ci`: log-log (default), log, plain; where survival is 0 there is no interval, as R;
-- no rate beyond the last time when the last subject is censored, and none with fewer than `AT_LEAST` at risk.
+- no rate beyond the last time when the last subject is censored, and none with fewer than `min_at_risk` at risk.
 Never called on an empty set: no subject gives no estimate.
 """
 
@@ -15,8 +15,6 @@ import msgspec
 from fhir_adapter.core.figures import Curve, CurveStep, Landmark, Quantile, Rate
 from fhir_adapter.core.study import TimeToEvent
 
-AT_LEAST = 5
-"""Rates at fixed times are not given with fewer subjects at risk."""
 _TOLERANCE = 1e-9
 _Z = 1.959963984540054
 
@@ -103,17 +101,22 @@ def _crossing(line: Sequence[tuple[int, float | None]], midpoint: bool) -> float
     return float(day)
 
 
-def landmark(found: Sequence[CurveStep], days: float) -> Landmark:
+def at_risk(found: Sequence[CurveStep], days: float) -> int:
+    """How many are followed just before a day."""
+    return next((step.at_risk for step in found if step.days >= days), 0)
+
+
+def landmark(found: Sequence[CurveStep], days: float, at_least: int) -> Landmark:
     """The share without the event at a fixed time, with the number still at risk."""
-    at_risk = next((step.at_risk for step in found if step.days >= days), 0)
+    risk = at_risk(found, days)
     before = [step for step in found if step.days <= days]
     ended = bool(found) and days > found[-1].days and found[-1].survival > 0
-    if not found or ended or at_risk < AT_LEAST:
-        return Landmark(days=days, at_risk=at_risk)
+    if not found or ended or risk < at_least:
+        return Landmark(days=days, at_risk=risk)
     if not before:
-        return Landmark(days=days, at_risk=at_risk, survival=1.0, low=1.0, high=1.0)
+        return Landmark(days=days, at_risk=risk, survival=1.0, low=1.0, high=1.0)
     last = before[-1]
-    return Landmark(days=days, at_risk=at_risk, survival=last.survival, low=last.low, high=last.high)
+    return Landmark(days=days, at_risk=risk, survival=last.survival, low=last.low, high=last.high)
 
 
 def curve(endpoint: str, rule: str, followed: Sequence[Followed], settings: TimeToEvent, undetermined: int = 0
@@ -123,7 +126,8 @@ def curve(endpoint: str, rule: str, followed: Sequence[Followed], settings: Time
     return Curve(
         endpoint=endpoint, rule=rule, n=len(followed), events=sum(one.event for one in followed),
         undetermined=undetermined, steps=found, median=quantile(found, settings),
-        rates=tuple(landmark(found, months * settings.days_per_month) for months in settings.rates_at_months)
+        rates=tuple(landmark(found, months * settings.days_per_month, settings.min_at_risk)
+                    for months in settings.rates_at_months)
         if found else (),
     )
 
