@@ -92,7 +92,7 @@ def test_hazard_ratio_of_the_lung_data() -> None:
 def test_time_dependent_cox_agrees_with_statsmodels() -> None:
     """Left-truncated spells: PHReg(entry=...), Efron ties.
 
-    Days are doubled and changes odd: a change on the day of an event is at risk for statsmodels, not for R and lifelines.
+    Days are doubled and changes odd: a change on the day of an event counts for statsmodels, not for R and lifelines.
     """
     from statsmodels.duration.hazard_regression import PHReg
 
