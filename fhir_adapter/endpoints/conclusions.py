@@ -31,7 +31,7 @@ __all__ = ["ALL", "EVALUATORS", "RESPONSES", "AeEpisode", "AliveEvidence", "Asse
            "BestResponse", "Conclusion", "Exposure", "ImmuneBestResponse", "ImmuneTimePoint", "LabToxicity",
            "Population", "TimePoint", "TimeToEvent"]
 
-class Baseline(msgspec.Struct, frozen=True, kw_only=True):
+class Baseline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The last complete tumour assessment on or before the first study treatment, and who the subject was then."""
 
     subject: Subject
@@ -68,7 +68,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts
 
 
-class Population(msgspec.Struct, frozen=True, kw_only=True):
+class Population(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether a subject belongs to a population, and if not, why not."""
 
     subject: Subject
@@ -97,7 +97,7 @@ class Population(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts
 
 
-class TimePoint(msgspec.Struct, frozen=True, kw_only=True):
+class TimePoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One tumour assessment of one evaluator: scans that belong together, and the response they give."""
 
     subject: Subject
@@ -143,7 +143,7 @@ class TimePoint(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts
 
 
-class BestResponse(msgspec.Struct, frozen=True, kw_only=True):
+class BestResponse(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The best overall response of one series, confirmed and unconfirmed."""
 
     subject: Subject
@@ -180,7 +180,7 @@ class BestResponse(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts
 
 
-class TimeToEvent(msgspec.Struct, frozen=True, kw_only=True):
+class TimeToEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One endpoint on one subject's clock: start, end, and whether the end is the event."""
 
     subject: Subject
@@ -228,7 +228,7 @@ class TimeToEvent(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts
 
 
-class AliveEvidence(msgspec.Struct, frozen=True, kw_only=True):
+class AliveEvidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The latest day on which one kind of record proves that the subject was alive."""
 
     subject: Subject
@@ -241,7 +241,7 @@ class AliveEvidence(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts
 
 
-class AssessmentCompliance(msgspec.Struct, frozen=True, kw_only=True):
+class AssessmentCompliance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One planned tumour assessment and whether it took place."""
 
     subject: Subject

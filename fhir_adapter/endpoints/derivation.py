@@ -37,7 +37,7 @@ from fhir_adapter.endpoints import (
 from fhir_adapter.endpoints.conclusion_columns import EVALUATORS, SOURCES, UNIRRADIATED
 from fhir_adapter.endpoints.conclusions import ALL, AssessmentCompliance, BestResponse, TimeToEvent
 from fhir_adapter.endpoints.doubts import Doubt, frame_of_doubts
-from fhir_adapter.endpoints.frames import Trial, day, frame_of, together, written
+from fhir_adapter.endpoints.frames import Trial, day, frame_of, lots, together, written
 from fhir_adapter.endpoints.grouping import Series
 from fhir_adapter.endpoints.held import Held
 from fhir_adapter.endpoints.overall_survival import Alive, survive
@@ -45,6 +45,8 @@ from fhir_adapter.endpoints.progression_free import History, policy, table_a
 from fhir_adapter.endpoints.readings import Reading
 
 INVESTIGATOR = "investigator"
+AT_ONCE = 2000
+"""Subjects derived at once."""
 
 Rows = dict[str, list[msgspec.Struct]]
 """Conclusions by table."""
@@ -110,7 +112,17 @@ def derive(
     `facts`: one frame per table with the fact columns and `held_kind`; missing tables and columns are empty. With
     `cut_off` (`YYYY-MM-DD`) later facts are invisible. `doubted` names by subject the kinds of open conflicts that
     hold no fact (`activity_after_death`, an identity): they make the conclusions that they concern provisional.
+    Nobody's conclusions rest on another subject's facts: many subjects are derived in lots, which bounds the memory.
     """
+    parts = [_derived(some, protocol, terms, cut_off, doubted) for some in lots(facts, AT_ONCE)]
+    if len(parts) == 1:
+        return parts[0]
+    return Derived({name: pd.concat([part.frames[name] for part in parts], ignore_index=True)
+                    for name in parts[0].frames}, pd.concat([part.doubts for part in parts], ignore_index=True))
+
+
+def _derived(facts: dict[str, pd.DataFrame], protocol: Protocol, terms: Concepts, cut_off: str | None,
+             doubted: Mapping[str, Iterable[str]] | None) -> Derived:
     trial = Trial.of(cutoff.cut(facts, cut_off), protocol, terms)
     known = _known(facts, trial, cut_off, Held(trial, doubted))
     doubts = [*known.therapy.doubts, *known.read.doubts]

@@ -1,6 +1,5 @@
 """What the rules read and write: fact tables with the columns they need, days as numbers, and the ground of a value."""
 
-import json
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -48,7 +47,7 @@ Row = Any
 """One fact as a named tuple; its fields are the columns of its table and `table`."""
 
 
-class Ground(msgspec.Struct, frozen=True):
+class Ground(msgspec.Struct, frozen=True, gc=False):
     """What a value rests on: facts (`table:fact_key`) and the kinds of open conflicts that hold them."""
 
     refs: frozenset[str] = frozenset()
@@ -67,9 +66,14 @@ class Ground(msgspec.Struct, frozen=True):
         return {
             "why": why,
             "provisional": bool(self.held),
-            "held_kinds": json.dumps(sorted(self.held)),
-            "facts": json.dumps(sorted(self.refs)),
+            "held_kinds": _listed(self.held),
+            "facts": _listed(self.refs),
         }
+
+
+def _listed(names: frozenset[str]) -> str:
+    """A sorted JSON list of names of our own (tables, keys, kinds): nothing in them is to be escaped."""
+    return '["' + '", "'.join(sorted(names)) + '"]' if names else "[]"
 
 
 NOTHING = Ground()
@@ -110,6 +114,20 @@ def _prepared(frame: pd.DataFrame | None, columns: tuple[str, ...]) -> pd.DataFr
     plain: Any = frame.reindex(columns=wanted).astype(object)
     found: pd.DataFrame = plain.where(plain.notna(), None)
     return found[found["subject"].notna()].sort_values(["subject", "fact_key"], kind="stable")
+
+
+def lots(facts: dict[str, pd.DataFrame], at_once: int) -> Iterator[dict[str, pd.DataFrame]]:
+    """The facts of so many subjects after the other, in the order of subjects; all at once if they are not more."""
+    subjects = sorted({subject for frame in facts.values() if "subject" in frame
+                       for subject in frame["subject"].dropna().unique().tolist()})
+    if len(subjects) <= at_once:
+        yield facts
+        return
+    number = {subject: place // at_once for place, subject in enumerate(subjects)}
+    parts = {name: dict(list(frame.groupby(frame["subject"].map(number)))) for name, frame in facts.items()
+             if "subject" in frame}
+    for lot in range((len(subjects) - 1) // at_once + 1):
+        yield {name: of.get(lot, facts[name].iloc[:0]) for name, of in parts.items()}
 
 
 def ground(table: str, row: Row) -> Ground:

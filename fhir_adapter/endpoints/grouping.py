@@ -25,7 +25,7 @@ Series = tuple[str, str]
 """Subject and evaluator."""
 
 
-class Scan(msgspec.Struct, frozen=True, kw_only=True):
+class Scan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One statement about one scan: its days, its visit if stated, what it judges."""
 
     subject: str
@@ -39,7 +39,7 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
     ground: Ground
 
 
-class Group(msgspec.Struct, kw_only=True):
+class Group(msgspec.Struct, kw_only=True, gc=False):
     """Scans of one time point; `refs` names the facts that belong to it."""
 
     first: int

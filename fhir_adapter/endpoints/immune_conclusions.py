@@ -13,7 +13,7 @@ _Source = Annotated[
 ]
 
 
-class ImmuneTimePoint(msgspec.Struct, frozen=True, kw_only=True):
+class ImmuneTimePoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The iRECIST response of one tumour assessment of one reader."""
 
     subject: Subject
@@ -42,7 +42,7 @@ class ImmuneTimePoint(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts
 
 
-class ImmuneBestResponse(msgspec.Struct, frozen=True, kw_only=True):
+class ImmuneBestResponse(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The best iRECIST response of one reader, confirmed and unconfirmed."""
 
     subject: Subject

@@ -25,7 +25,7 @@ Place = tuple[str, str, int]
 """Subject, evaluator, number of the group."""
 
 
-class Lesion(msgspec.Struct, frozen=True, kw_only=True):
+class Lesion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A lesion of a subject: its role, whether it is a node, what it is called."""
 
     role: str | None
@@ -35,7 +35,7 @@ class Lesion(msgspec.Struct, frozen=True, kw_only=True):
     ground: Ground
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The targets at one time point. `gone`: every non-nodal one at 0, every node below 10 mm; `back`: labels of those
     that are not; `last_target`: day of the last target measurement."""
 
@@ -145,7 +145,7 @@ def _finding(some: list[tuple[int, bool, bool, str, int]]) -> Finding:
     )
 
 
-class Others(msgspec.Struct, frozen=True, kw_only=True):
+class Others(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The lesions that are not targets at one time point: response, day of an unequivocal progression."""
 
     value: str

@@ -11,7 +11,7 @@ EVALUABLE = frozenset({"CR", "PR", "SD", "NON-CR/NON-PD", "PD", "NED"})
 """Responses of an adequate assessment: everything but NE."""
 
 
-class Reading(msgspec.Struct, kw_only=True):
+class Reading(msgspec.Struct, kw_only=True, gc=False):
     """A time point as one source reads it; the rules that look back and ahead change it in place."""
 
     series: Series

@@ -9,7 +9,7 @@ from fhir_adapter.core.facts import column
 from fhir_adapter.endpoints.conclusion_columns import Facts, HeldKinds, Provisional, Subject, Why
 
 
-class AeEpisode(msgspec.Struct, frozen=True, kw_only=True):
+class AeEpisode(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One adverse event record and the analysis sets it belongs to."""
 
     subject: Subject
@@ -61,7 +61,7 @@ class AeEpisode(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts
 
 
-class Exposure(msgspec.Struct, frozen=True, kw_only=True):
+class Exposure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a subject received of one study treatment."""
 
     subject: Subject
@@ -118,7 +118,7 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts
 
 
-class LabToxicity(msgspec.Struct, frozen=True, kw_only=True):
+class LabToxicity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A CTCAE grade computed from a laboratory value or a vital sign; a lab grade is no adverse event."""
 
     subject: Subject
