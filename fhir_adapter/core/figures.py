@@ -175,6 +175,19 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         return next((one for one in self.curves if (one.endpoint, one.rule) == (endpoint, rule)), None)
 
 
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """A table to be printed: cells are texts and numbers, None where there is nothing; the first column names the row.
+
+    `name` is its key on the page and in files; `note` is the small print.
+    """
+
+    name: str
+    title: str
+    note: str = ""
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | int | float | None, ...], ...] = ()
+
+
 class Completeness(msgspec.Struct, frozen=True, kw_only=True):
     """How far one hospital's answers for one type reach; a row of the table `completeness`.
 

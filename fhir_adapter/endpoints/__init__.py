@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fhir_adapter.core.concepts import Concepts
-    from fhir_adapter.core.figures import Subgroup, Summary
+    from fhir_adapter.core.figures import Subgroup, Summary, Table
     from fhir_adapter.core.study import Protocol
     from fhir_adapter.endpoints.derivation import Derived
 
-__all__ = ["ALL", "Conclusion", "ae_summary", "derive", "subgroup_estimates", "subgroups", "summary"]
+__all__ = ["ALL", "Conclusion", "ae_summary", "derive", "report_tables", "subgroup_estimates", "subgroups", "summary"]
 
 
 def derive(
@@ -49,6 +49,15 @@ def subgroup_estimates(frames: "dict[str, pd.DataFrame]", protocol: "Protocol") 
     from fhir_adapter.endpoints import subgroup_estimates as estimates
 
     return estimates.subgroups(frames, protocol)
+
+
+def report_tables(
+    frames: "dict[str, pd.DataFrame]", steps: "pd.DataFrame", protocol: "Protocol", cutoff: str
+) -> "tuple[Table, ...]":
+    """The tables that the page prints; `steps` is the fact table `disposition` (see `printed`)."""
+    from fhir_adapter.endpoints import printed
+
+    return printed.tables(frames, steps, protocol, cutoff)
 
 
 def ae_summary(frames: "dict[str, pd.DataFrame]", name: str = "registered") -> "pd.DataFrame":

@@ -29,7 +29,7 @@ from fhir_adapter.endpoints.safety_conclusions import AeEpisode, Exposure, LabTo
 
 __all__ = ["ALL", "EVALUATORS", "RESPONSES", "AeEpisode", "AliveEvidence", "AssessmentCompliance", "Baseline",
            "BestResponse", "Conclusion", "Exposure", "ImmuneBestResponse", "ImmuneTimePoint", "LabToxicity",
-           "Population", "TimePoint", "TimeToEvent"]
+           "Population", "TimePoint", "TimeToEvent", "Treatment"]
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The last complete tumour assessment on or before the first study treatment, and who the subject was then."""
@@ -222,6 +222,31 @@ class TimeToEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         ),
     ]
     imputed: Annotated[str | None, column("what of the date was imputed", codes=("day", "month", "date"))] = None
+    cause: Annotated[
+        str | None,
+        column("stated cause of a death (OS only)", codes=("disease", "toxicity", "other", "unknown")),
+    ] = None
+    why: Why
+    provisional: Provisional
+    held_kinds: HeldKinds
+    facts: Facts
+
+
+class Treatment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One treatment of the cancer, or around it, and what it was for."""
+
+    subject: Subject
+    number: Annotated[int, column("counts the subject's treatments in time order; those without a day first")]
+    kind: Annotated[str, column("kind of treatment", codes=("drug", "radiotherapy", "surgery", "other"))]
+    therapy: Annotated[str, column("drug or procedure concept, or the irradiated site; may be empty")]
+    role: Annotated[
+        str,
+        column("what it was for", codes=("prior", "study", "subsequent", "supportive", "unknown"),
+               source="endpoints.md §0.11"),
+    ]
+    stated: Annotated[bool, column("whether a source, a sheet or a decision states the role")] = False
+    start: Annotated[str | None, column("first day that its start can be")] = None
+    end: Annotated[str | None, column("last day that its end can be")] = None
     why: Why
     provisional: Provisional
     held_kinds: HeldKinds
@@ -278,6 +303,7 @@ ALL: tuple[Conclusion, ...] = (
     Conclusion(name="time_to_event", record=TimeToEvent, key=("subject", "endpoint", "rule", "evaluator")),
     Conclusion(name="immune_time_point", record=ImmuneTimePoint, key=("subject", "evaluator", "number")),
     Conclusion(name="immune_best_response", record=ImmuneBestResponse, key=("subject", "evaluator", "confirmed")),
+    Conclusion(name="treatment", record=Treatment, key=("subject", "number")),
     Conclusion(name="alive_evidence", record=AliveEvidence, key=("subject", "kind")),
     Conclusion(name="ae_episode", record=AeEpisode, key=("subject", "number")),
     Conclusion(name="exposure", record=Exposure, key=("subject", "treatment")),

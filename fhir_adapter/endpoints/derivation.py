@@ -130,6 +130,7 @@ def _derived(facts: dict[str, pd.DataFrame], protocol: Protocol, terms: Concepts
     for subject in known.subjects:
         _clocks(known, subject, _response(known, subject, rows), rows)
         _immune(known, subject, rows)
+        rows["treatment"].extend(therapies.conclude(subject, known.therapy.of(subject)))
         rows["assessment_compliance"].extend(_compliance(known, subject))
         rows["population"].extend(population.conclude(_member(known, subject)))
         doubts.extend(_exposure(known, subject, rows))

@@ -257,3 +257,18 @@ def shifts(frame: pd.DataFrame) -> pd.DataFrame:
     table = counted.pivot_table(index=["ctcae", "soc", "term", "baseline"], columns="label", values="one",
                                 aggfunc="sum", fill_value=0).reindex(columns=grades, fill_value=0).astype("int64")
     return table.assign(participants=table.sum(axis=1)).reset_index()[names]
+
+
+def worst_grades(frame: pd.DataFrame) -> pd.DataFrame:
+    """Participants by worst grade on treatment of each term.
+
+    In: the table `lab_toxicity`. Out: ctcae, soc, term, participants, and one column per grade `0` to `4`; 3 or more
+    first. Screening grades, values outside treatment and values that cannot be graded are not in it.
+    """
+    counted = shifts(frame)
+    grades = [str(number) for number in range(5)]
+    found = counted.groupby(["ctcae", "soc", "term"], as_index=False)[["participants", *grades]].sum()
+    severe = found["3"] + found["4"] if len(found) else found["term"]
+    return found.assign(rank=severe).sort_values(["ctcae", "rank", "participants", "term"],
+                                                 ascending=[True, False, False, True]).drop(columns="rank").reset_index(
+                                                     drop=True)

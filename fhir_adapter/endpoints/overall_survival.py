@@ -28,7 +28,7 @@ def survive(alive: Alive) -> Outcome:
         note = f" ({death.note})" if death.note else ""
         return run(alive.start, [Source(
             day=death.day, reason="death", told=f"death {written(death.day)}{note}", imputed=death.imputed,
-            ground=death.ground | alive.doubted)], [])
+            cause=death.cause, ground=death.ground | alive.doubted)], [])
     if alive.cap is not None:
         return run(alive.start, [], [Source(day=alive.cap, reason="cutoff", ground=alive.doubted,
                                             told=f"alive at the cut-off {written(alive.cap)}")])

@@ -13,12 +13,24 @@ Source: endpoints.md §0.11, §6, §12.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 import msgspec
 
+from fhir_adapter.endpoints.conclusions import Treatment
 from fhir_adapter.endpoints.courses import NOT_GIVEN, Course
 from fhir_adapter.endpoints.doubts import Doubt
-from fhir_adapter.endpoints.frames import Ground, Row, Trial, day, first_day, ground, last_day, together
+from fhir_adapter.endpoints.frames import (
+    Ground,
+    Row,
+    Trial,
+    day,
+    first_day,
+    ground,
+    last_day,
+    together,
+    written_or_none,
+)
 from fhir_adapter.endpoints.treatment import Dose, FirstDose, is_study_drug
 
 _NOT_TAKEN = NOT_GIVEN | {"intended", "cancelled", "draft", "not-taken", "planned"}
@@ -234,3 +246,13 @@ def _doubts(subject: str, found: list[Therapy]) -> list[Doubt]:
         )
         for (kind, therapy, _), some in sorted(unknown.items())
     ]
+
+
+def conclude(subject: str, found: list[Therapy]) -> Iterator[Treatment]:
+    """The rows of the table, in time order."""
+    for number, one in enumerate(found, start=1):
+        told = f"{one.told or one.kind}: {one.role}" + (" as stated" if one.stated else " by its class and day")
+        whole = one.ground.doubted("therapy_role_unknown") if one.role == "unknown" else one.ground
+        yield Treatment(
+            subject=subject, number=number, kind=one.kind, therapy=one.therapy, role=one.role, stated=one.stated,
+            start=written_or_none(one.start), end=written_or_none(one.end), **whole.told(told))

@@ -21,6 +21,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     told: str
     imputed: str | None = None
+    cause: str | None = None
     ground: Ground = NOTHING
 
 
@@ -69,5 +70,6 @@ def conclude(clock: Clocked, outcome: Outcome, settings: Settings) -> TimeToEven
         subject=clock.subject, endpoint=clock.endpoint, rule=clock.rule, headline=clock.headline,
         evaluator=clock.evaluator, source=clock.source, start=written_or_none(clock.start),
         date=written(outcome.end.day) if known else None, status=outcome.status, days=days,
-        reason=outcome.end.reason, imputed=outcome.end.imputed, **outcome.end.ground.told(outcome.end.told),
+        reason=outcome.end.reason, imputed=outcome.end.imputed, cause=outcome.end.cause,
+        **outcome.end.ground.told(outcome.end.told),
     )

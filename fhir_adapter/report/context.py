@@ -3,7 +3,7 @@
 import msgspec
 
 from fhir_adapter.core.conflicts import ConflictKind
-from fhir_adapter.core.figures import Completeness, OpenConflict
+from fhir_adapter.core.figures import Completeness, OpenConflict, Table
 from fhir_adapter.core.study import Hospital, Protocol
 
 
@@ -26,6 +26,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     generated: str = ""
     version: str = ""
     notice: str = ""
+    tables: tuple[Table, ...] = ()
 
     def kind(self, name: str) -> ConflictKind | None:
         """A kind of conflict by name; None for one that nobody described."""

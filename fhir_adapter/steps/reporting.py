@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 from fhir_adapter import __version__, endpoints, report
-from fhir_adapter.core.figures import Completeness, OpenConflict, Summary
+from fhir_adapter.core.figures import Completeness, OpenConflict, Summary, Table
 from fhir_adapter.report import Context
 from fhir_adapter.review.kinds import KINDS
 from fhir_adapter.steps.projecting import completeness
 from fhir_adapter.steps.workspace import Workspace
+from fhir_adapter.store.frames import COUNTED
 
 Frames = dict[str, pd.DataFrame]
 
@@ -29,10 +30,18 @@ def summarise(work: Workspace) -> Summary:
 
 def write(work: Workspace, folder: Path, *, notice: str = "") -> list[Path]:
     """Writes the page and its figures below `folder`."""
-    return report.write(conclusions(work), summarise(work), _context(work, notice), folder)
+    frames = conclusions(work)
+    return report.write(frames, endpoints.summary(frames, work.study.protocol), _context(work, notice, frames), folder)
 
 
-def _context(work: Workspace, notice: str) -> Context:
+def tables(work: Workspace, frames: Frames, cutoff: str) -> tuple[Table, ...]:
+    """The tables of the report, over conclusions and the steps of subjects through the study."""
+    steps = work.trial.frames(("disposition",), standings=COUNTED)["disposition"]
+    return endpoints.report_tables(frames, steps, work.study.protocol, cutoff)
+
+
+def _context(work: Workspace, notice: str, frames: Frames) -> Context:
+    cutoff = latest_clinical_date(work)
     conflicts = work.trial.frames(("conflict",))["conflict"]
     rows: Iterable[Any] = conflicts[conflicts.state == "open"].itertuples()
     closed = conflicts[conflicts.state == "closed"].kind.value_counts()
@@ -42,8 +51,8 @@ def _context(work: Workspace, notice: str) -> Context:
         protocol=work.study.protocol, hospitals=work.study.hospitals, kinds=KINDS,
         conflicts=tuple(OpenConflict(row.kind, (row.subject,) if row.subject else (), _hospitals(row)) for row in rows),
         closed={str(kind): int(count) for kind, count in closed.items()},
-        completeness=_completeness(work), cutoff=latest_clinical_date(work), known_at=max(whole, default=""),
-        generated=now, version=__version__, notice=notice,
+        completeness=_completeness(work), cutoff=cutoff, tables=tables(work, frames, cutoff),
+        known_at=max(whole, default=""), generated=now, version=__version__, notice=notice,
     )
 
 

@@ -1,4 +1,4 @@
-"""The seven views, column by column."""
+"""The stable views, column by column."""
 # ruff: noqa: S608 - these are statements of our own, without any value
 
 from fhir_adapter.store.views import View, ViewColumn, col, completeness, concluded, real, stated
@@ -207,6 +207,39 @@ V_LAB = View(
 )
 
 
+V_LAB_TOXICITY = View(
+    name="v_lab_toxicity", adam="ADLB", title="one row a laboratory value or vital sign and CTCAE term: its grade",
+    key=("subject", "number"),
+    tables=("lab_toxicity", "subject"),
+    branches=("lab_toxicity g",),
+    columns=(
+        col("subject", "g.subject", "trial number of the subject"),
+        col("number", "g.number", "counts the subject's graded values by day, test and term", type="integer"),
+        col("test", "g.test", "laboratory test or vital sign concept"),
+        col("term", "g.term", "CTCAE term"),
+        col("soc", "g.soc", "system organ class of the term"),
+        col("direction", "g.direction", "which side of normal the term is about", codes=("low", "high")),
+        col("ctcae", "g.ctcae", "CTCAE version of the grade"),
+        col("date", "g.date", "day of the sample, as precisely as known"),
+        *real("value", "g.value", "value in the canonical unit"),
+        col("unit", "g.unit", "canonical unit (UCUM)"),
+        col("grade", "g.grade", "grade by the named policy; 0 is a result, empty cannot be graded", type="integer"),
+        col("lowest", "g.lowest", "lowest possible grade", type="integer"),
+        col("highest", "g.highest", "highest possible grade", type="integer"),
+        col("reason", "g.reason", "why it cannot be graded, as a code"),
+        col("policy", "g.policy", "which grade was taken where symptoms decide", codes=("worst_case", "lowest")),
+        col("screening", "g.screening", "a screening grade: never in tables", type="boolean"),
+        col("is_baseline", "g.is_baseline", "whether this value is the baseline of its test", type="boolean"),
+        col("baseline_grade", "g.baseline_grade", "grade of the baseline value", type="integer"),
+        col("on_treatment", "g.on_treatment", "after the first study treatment, up to the end of the `teae` window",
+            type="boolean"),
+        col("worst", "g.worst", "the first value with the highest grade of the term on treatment", type="boolean"),
+        col("shift", "g.shift", "baseline grade > worst grade on treatment; only with `worst`"),
+        *concluded("g"),
+    ),
+)
+
+
 def _of_lesion(column: str) -> str:
     return (f"(SELECT CASE WHEN count(DISTINCT n.{column}) = 1 THEN min(n.{column}) END FROM lesion n "
             f"WHERE n.subject = m.subject AND n.lesion = m.lesion AND n.standing {_COUNTED})")
@@ -241,5 +274,7 @@ V_TUMOR = View(
     ),
 )
 
-ALL: tuple[View, ...] = (V_SUBJECT, V_EXPOSURE, V_RESPONSE, V_TIME_TO_EVENT, V_ADVERSE_EVENT, V_LAB, V_TUMOR)
+ALL: tuple[View, ...] = (
+    V_SUBJECT, V_EXPOSURE, V_RESPONSE, V_TIME_TO_EVENT, V_ADVERSE_EVENT, V_LAB, V_LAB_TOXICITY, V_TUMOR,
+)
 """Every view."""

@@ -32,7 +32,7 @@ def test_every_view_is_there_with_its_documented_columns(database_urls: Database
                  for view in ALL}
 
     assert found == {view.name: [column.name for column in view.columns] for view in ALL}
-    assert len(ALL) == 7
+    assert len(ALL) == 8
 
 
 def test_v_lab_shows_current_and_held_facts_with_exact_numbers(database_urls: Databases) -> None:
@@ -59,7 +59,7 @@ def test_v_subject_and_v_time_to_event_keep_a_disputed_death(database_urls: Data
     """An open conflict never makes an event vanish: it is shown, held and provisional (endpoints.md §0)."""
     event = {"subject": "ATC-001", "endpoint": "OS", "rule": "", "headline": True, "evaluator": "", "source": None,
              "start": "2024-01-01", "date": "2024-05-06", "status": "event", "days": 127, "reason": "death",
-             "imputed": None, **TAIL}
+             "imputed": None, "cause": None, **TAIL}
     with trial(database_urls) as opened:
         opened.project(TRIAL_LEASE, {
             "subject": [{"subject": "ATC-001", "hospitals": '["west"]'}],

@@ -600,10 +600,12 @@ def _time_to_event() -> None:
         sa.Column('days', sa.Integer(), nullable=True, comment='date minus start, plus one if day one counts'),
         sa.Column('reason', sa.Text(), nullable=False, comment='what decided, as a code'),
         sa.Column('imputed', sa.Text(), nullable=True, comment='what of the date was imputed'),
+        sa.Column('cause', sa.Text(), nullable=True, comment='stated cause of a death (OS only)'),
         sa.Column('why', sa.Text(), nullable=False, comment='the reason in words'),
         sa.Column('provisional', sa.Boolean(), nullable=False, comment='whether an open conflict may still change the value'),
         sa.Column('held_kinds', sa.Text(), nullable=False, comment='kinds of the open conflicts involved, a JSON list'),
         sa.Column('facts', sa.Text(), nullable=False, comment='the facts that decided the value, a sorted JSON list of table:fact_key'),
+        sa.CheckConstraint("cause IN ('disease', 'toxicity', 'other', 'unknown')", name='ck_time_to_event_cause'),
         sa.CheckConstraint("endpoint IN ('PFS', 'OS', 'DOR', 'TTR', 'TTP', 'iPFS')", name='ck_time_to_event_endpoint'),
         sa.CheckConstraint("evaluator IN ('investigator', 'central 1', 'central 2', 'adjudicator', '')", name='ck_time_to_event_evaluator'),
         sa.CheckConstraint("imputed IN ('day', 'month', 'date')", name='ck_time_to_event_imputed'),
@@ -621,6 +623,27 @@ def _touched() -> None:
         sa.Column('subject', sa.Text(), nullable=False, comment='trial number of the subject'),
         sa.PrimaryKeyConstraint('subject', name='pk_touched'),
     comment='A subject whose facts have changed since its conclusions were drawn.'
+    )
+
+
+def _treatment() -> None:
+    op.create_table('treatment',
+        sa.Column('subject', sa.Text(), autoincrement=False, nullable=False, comment='trial number of the subject'),
+        sa.Column('number', sa.Integer(), autoincrement=False, nullable=False, comment="counts the subject's treatments in time order; those without a day first"),
+        sa.Column('kind', sa.Text(), nullable=False, comment='kind of treatment'),
+        sa.Column('therapy', sa.Text(), nullable=False, comment='drug or procedure concept, or the irradiated site; may be empty'),
+        sa.Column('role', sa.Text(), nullable=False, comment='what it was for'),
+        sa.Column('stated', sa.Boolean(), nullable=False, comment='whether a source, a sheet or a decision states the role'),
+        sa.Column('start', sa.Text(), nullable=True, comment='first day that its start can be'),
+        sa.Column('end', sa.Text(), nullable=True, comment='last day that its end can be'),
+        sa.Column('why', sa.Text(), nullable=False, comment='the reason in words'),
+        sa.Column('provisional', sa.Boolean(), nullable=False, comment='whether an open conflict may still change the value'),
+        sa.Column('held_kinds', sa.Text(), nullable=False, comment='kinds of the open conflicts involved, a JSON list'),
+        sa.Column('facts', sa.Text(), nullable=False, comment='the facts that decided the value, a sorted JSON list of table:fact_key'),
+        sa.CheckConstraint("kind IN ('drug', 'radiotherapy', 'surgery', 'other')", name='ck_treatment_kind'),
+        sa.CheckConstraint("role IN ('prior', 'study', 'subsequent', 'supportive', 'unknown')", name='ck_treatment_role'),
+        sa.PrimaryKeyConstraint('subject', 'number'),
+    comment='One treatment of the cancer, or around it, and what it was for.'
     )
 
 
@@ -1476,6 +1499,7 @@ def upgrade() -> None:
     _time_point()
     _time_to_event()
     _touched()
+    _treatment()
     _adverse_event()
     _ae_action()
     _ae_causality()
@@ -1531,6 +1555,7 @@ _TABLES = (
     "ae_causality",
     "ae_action",
     "adverse_event",
+    "treatment",
     "touched",
     "time_to_event",
     "time_point",
