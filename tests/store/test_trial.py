@@ -218,8 +218,8 @@ def test_conclusions_of_the_subjects_are_replaced_and_touched_is_cleared(databas
     def frame(subject: str, days: float) -> pd.DataFrame:
         row = {"subject": subject, "endpoint": "OS", "rule": "", "headline": np.True_, "evaluator": "",
                "source": float("nan"), "start": "2024-01-01", "date": pd.NA, "status": "undetermined", "days": days,
-               "reason": "no_contact", "imputed": pd.NaT, "cause": None, "why": "w", "provisional": False, "held_kinds": "[]",
-               "facts": "[]"}
+               "reason": "no_contact", "imputed": pd.NaT, "cause": None, "why": "w", "provisional": False,
+               "held_kinds": "[]", "facts": "[]"}
         return pd.DataFrame([row])
 
     with trial(database_urls) as opened:
