@@ -8,7 +8,7 @@ from fhir_adapter.core.concepts import Match
 from fhir_adapter.core.dates import PartialDate
 from fhir_adapter.core.facts import Domain, Fact, Ignored, column
 from fhir_adapter.domains.moments import Moments
-from fhir_adapter.domains.observed import not_final, set_aside
+from fhir_adapter.domains.observed import unusable
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.observation import Observation
 
@@ -33,7 +33,7 @@ def read(observation: Observation, reading: Reading) -> Iterator[Any]:
 
 
 def _found(observation: Observation, reading: Reading, match: Match) -> Iterator[Any]:
-    aside = set_aside(reading, observation, match) or not_final(observation)
+    aside = unusable(reading, observation, match)
     if aside is not None:
         yield aside
         return

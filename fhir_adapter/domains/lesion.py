@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fhir_adapter.core.concepts import Match
 from fhir_adapter.core.facts import Domain, Fact, Ignored, column
 from fhir_adapter.domains.cells import Cells
-from fhir_adapter.domains.observed import not_final, set_aside
+from fhir_adapter.domains.observed import unusable
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.domains.signed_row import SignedRow
 from fhir_adapter.fhir.body_structure import BodyStructure
@@ -55,7 +55,7 @@ def read(resource: BodyStructure | Observation | Sheet, reading: Reading) -> Ite
 def _described(body: BodyStructure, reading: Reading) -> Iterator[Any]:
     profiles = body.meta.profile if body.meta is not None else ()
     found = _stated_role(body, reading)
-    if any(profile.split("|")[0].endswith(_VOLUME) for profile in profiles):
+    if any([profile.split("|")[0].endswith(_VOLUME) for profile in profiles]):
         yield Ignored("irradiated volume")
         return
     if found is not None and found.found == "unmatched":
@@ -93,9 +93,12 @@ def role_of(reading: Reading, carried: str) -> Match:
     return reading.look_up(LIST, CodeableConcept(text=carried))
 
 
+_SAID = {"yes": True, "no": False}
+
+
 def is_node(reading: Reading, site: str) -> bool | None:
     """Whether a site is a lymph node; None when its term does not say."""
-    return {"yes": True, "no": False}.get(reading.concepts.term("body_site", site).get("node", ""))
+    return _SAID.get(reading.concepts.term("body_site", site).get("node", ""))
 
 
 def _observed(observation: Observation, reading: Reading) -> Iterator[Any]:
@@ -107,7 +110,7 @@ def _observed(observation: Observation, reading: Reading) -> Iterator[Any]:
 
 
 def _identified(observation: Observation, reading: Reading, match: Match) -> Iterator[Any]:
-    aside = set_aside(reading, observation, match) or not_final(observation)
+    aside = unusable(reading, observation, match)
     if aside is not None:
         yield aside
         return

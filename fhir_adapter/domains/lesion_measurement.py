@@ -14,8 +14,8 @@ from fhir_adapter.core.facts import Domain, Fact, Ignored, column
 from fhir_adapter.core.remembered import MOST_STATEMENTS, Remembered
 from fhir_adapter.core.units import Units
 from fhir_adapter.domains.evaluators import evaluator
-from fhir_adapter.domains.moments import Moments
-from fhir_adapter.domains.observed import not_final, set_aside
+from fhir_adapter.domains.moments import moment
+from fhir_adapter.domains.observed import unusable
 from fhir_adapter.domains.quantities import unit_doubt, written
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.elements import CodeableConcept, Quantity
@@ -88,7 +88,7 @@ def read(observation: Observation, reading: Reading) -> Iterator[Any]:
 
 def _measured(observation: Observation, reading: Reading, match: Match) -> Iterator[Any]:
     method = method_of(observation, reading)
-    aside = set_aside(reading, observation, match) or not_final(observation)
+    aside = unusable(reading, observation, match)
     if method == "pathology" or (observation.specimen is not None and observation.body is None):
         aside = aside or Ignored("pathology_size_is_not_recist")
     if aside is not None:
@@ -98,14 +98,15 @@ def _measured(observation: Observation, reading: Reading, match: Match) -> Itera
     if lesion is None:
         yield reading.problem("missing_element", "a tumour measurement that names no lesion", "focus", refuses=True)
         return
-    moments, when = Moments(reading), observation.when
+    date, problem = moment(reading, observation.when)
+    if problem is not None:
+        yield problem
     role, performer = evaluator(reading, observation.performer)
     carried = reading.carried("visit")
     about = {
-        "lesion": lesion, "date": moments.read(when.start, when.element), "visit": carried[0] if carried else None,
+        "lesion": lesion, "date": date, "visit": carried[0] if carried else None,
         "method": method, "evaluator": role, "performer": performer,
     }
-    yield from moments.problems
     for found in _sizes(observation, reading, match):
         yield replace(found, **about) if type(found) is LesionMeasurement else found
 

@@ -26,3 +26,10 @@ def set_aside(
 def not_final(observation: Observation) -> Ignored | None:
     """Ignored, with the status, for an observation that is not finished."""
     return None if observation.status in EVALUABLE else Ignored(f"status_{observation.status}")
+
+
+def unusable(reading: Reading, observation: Observation, match: Match, element: str = "code") -> Ignored | Doubt | None:
+    """Why an observation that must be finished yields no fact (`set_aside`, `not_final`); None in the usual case."""
+    if match.found == "mapped" and observation.status in EVALUABLE:
+        return None
+    return set_aside(reading, observation, match, element) or not_final(observation)

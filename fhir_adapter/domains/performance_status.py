@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fhir_adapter.core.concepts import Match
 from fhir_adapter.core.dates import PartialDate
 from fhir_adapter.core.facts import Domain, Fact, Ignored, column
-from fhir_adapter.domains.moments import Moments
-from fhir_adapter.domains.observed import not_final, set_aside
+from fhir_adapter.domains.moments import moment
+from fhir_adapter.domains.observed import unusable
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.observation import Observation
 
@@ -37,7 +37,7 @@ def read(observation: Observation, reading: Reading) -> Iterator[Any]:
 
 
 def _scored(observation: Observation, reading: Reading, match: Match) -> Iterator[Any]:
-    aside = set_aside(reading, observation, match) or not_final(observation)
+    aside = unusable(reading, observation, match)
     if aside is not None:
         yield aside
         return
@@ -57,9 +57,9 @@ def _scored(observation: Observation, reading: Reading, match: Match) -> Iterato
     if number != number.to_integral_value() or int(number) not in allowed:
         yield reading.problem("bad_number", "a score outside its scale", "value")
         return
-    moments, when = Moments(reading), observation.when
-    date = moments.read(when.start, when.element)
-    yield from moments.problems
+    date, problem = moment(reading, observation.when)
+    if problem is not None:
+        yield problem
     yield PerformanceStatus(element="value", scale=scale, score=int(number), date=date)
 
 

@@ -10,7 +10,7 @@ from fhir_adapter.core.dates import PartialDate
 from fhir_adapter.core.facts import Domain, Fact, Ignored, column
 from fhir_adapter.domains.evaluators import INVESTIGATOR, ROLES, evaluator
 from fhir_adapter.domains.moments import Moments
-from fhir_adapter.domains.observed import not_final, set_aside
+from fhir_adapter.domains.observed import unusable
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.domains.signed_row import SignedRow
 from fhir_adapter.fhir.elements import CodeableConcept
@@ -125,7 +125,7 @@ def _judged(observation: Observation, reading: Reading, match: Match | None) -> 
     )
     yield from moments.problems
     for prefix, part, found in parts:
-        aside = set_aside(reading, observation, found, f"{prefix}code") or not_final(observation)
+        aside = unusable(reading, observation, found, f"{prefix}code")
         yield aside if aside is not None else _judgement(frame, reading, prefix, part, found.concept)
 
 

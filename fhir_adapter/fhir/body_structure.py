@@ -23,6 +23,8 @@ class BodyStructure(Resource, frozen=True, kw_only=True):
         "included_structure": ("R5",),
     }
 
+    REPEATED: ClassVar[tuple[str, ...]] = ("morphology", "location", "code", "included_structure")
+
     meta: Meta | None = None
     identifier: tuple[Identifier, ...] = ()
     active: bool | None = None

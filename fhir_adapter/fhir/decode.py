@@ -177,7 +177,7 @@ def decode(resource_type: str, body: bytes, version: str) -> Any:
     """
     if len(body) > SMALL and body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
         raise Unreadable("malformed_json", "", f"nested deeper than {MAX_DEPTH}")
-    reader = _reader(resource_type, "R4" if version == "R4B" else version)
+    reader = _reader(resource_type, version)
     try:
         resource = reader.read(body)
     except msgspec.ValidationError as error:
@@ -224,7 +224,7 @@ _HEAD = msgspec.json.Decoder(_Head)
 
 @cache
 def _reader(resource_type: str, version: str) -> _Reader:
-    return _Reader(resource_type, version)
+    return _Reader(resource_type, "R4" if version == "R4B" else version)
 
 
 def _depth(body: bytes) -> int:
