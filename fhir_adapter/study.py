@@ -7,12 +7,14 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from fhir_adapter.core.checks import Check, DefaultRule, place
 from fhir_adapter.core.concepts import TEXT, ConceptList, ConceptRow, Concepts, Relationship, normalised
 from fhir_adapter.core.errors import UsageError
 from fhir_adapter.core.study import Config, Hospital, Protocol, Settings, Study
@@ -94,11 +96,13 @@ def load(folder: Path) -> Study:
     settings = loading.model(Settings, settings_path, loading.toml(settings_path))
     concepts = _concepts(loading, mappings, protocol or Protocol())
     units = _units(loading, mappings / "units.csv")
+    checks = _checks(loading, mappings / "checks.csv")
+    rules = _rules(loading, mappings / "rules.csv")
     hospitals = _hospitals(loading, sync / "hospitals")
     if loading.errors or protocol is None or settings is None:
         raise UsageError("The study has errors:\n  " + "\n  ".join(loading.errors))
     return Study(folder=folder, settings=settings, hospitals=hospitals, protocol=protocol, concepts=concepts,
-                 units=units, digest=_digest(mappings))
+                 units=units, checks=checks, rules=rules, digest=_digest(mappings))
 
 
 def _hospitals(loading: _Loading, folder: Path) -> dict[str, Hospital]:
@@ -179,6 +183,36 @@ def _units(loading: _Loading, path: Path) -> Units:
         except (ValueError, ZeroDivisionError):
             loading.wrong(path, f"line {line}: factor is no number")
     return Units(tuple(rows))
+
+
+def _checks(loading: _Loading, path: Path) -> tuple[Check, ...]:
+    """The edit checks that are on; a study without the file has none. What a rule means stands in review/rules.py."""
+    found: dict[str, Check] = {}
+    for line, row in loading.table(path, ("check", "kind", "rule", "left", "right", "tolerance", "on", "message")):
+        try:
+            if row["on"] not in ("yes", "no") or row["check"] in found:
+                raise ValueError("on is yes or no; a check stands once")
+            tolerance = Decimal(row["tolerance"] or "0")
+            left, right = (place(row[name]) if row[name] else None for name in ("left", "right"))
+        except (ValueError, ArithmeticError):
+            loading.wrong(path, f"line {line}: check, left, right, tolerance or on cannot be read")
+            continue
+        if row["on"] == "yes":
+            found[row["check"]] = Check(name=row["check"], kind=row["kind"], rule=row["rule"], left=left, right=right,
+                                        tolerance=tolerance, message=row["message"])
+    return tuple(found.values())
+
+
+def _rules(loading: _Loading, path: Path) -> tuple[DefaultRule, ...]:
+    """The default resolutions that are on; a study without the file has none."""
+    columns = ("rule", "kind", "table", "column", "value", "on")
+    rows = [row for line, row in loading.table(path, columns)]
+    for row in rows:
+        if row["on"] not in ("yes", "no") or not all(row[name] for name in columns):
+            loading.wrong(path, f"{row['rule'] or 'a row'}: every column is needed; on is yes or no")
+    return tuple(
+        DefaultRule(name=row["rule"], kind=row["kind"], table=row["table"], column=row["column"], value=row["value"],
+                    note=row.get("note", "")) for row in rows if row["on"] == "yes")
 
 
 def _digest(mappings: Path) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from fhir_adapter.core import cadence
+from fhir_adapter.core.checks import Check, DefaultRule
 from fhir_adapter.core.concepts import Concepts
 from fhir_adapter.core.configuration import Config
 from fhir_adapter.core.protocol import (
@@ -286,6 +287,10 @@ class Study(BaseModel):
     protocol: Protocol
     concepts: Concepts
     units: Units
+    checks: tuple[Check, ...] = ()
+    """The edit checks that are on."""
+    rules: tuple[DefaultRule, ...] = ()
+    """The default resolutions that are on."""
     digest: str = ""
     """SHA-256 over the mappings, so that a changed mapping is seen and remapped."""
 

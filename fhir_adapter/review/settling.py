@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 
+from fhir_adapter.core.checks import DefaultRule
 from fhir_adapter.core.conflicts import Decision, Standing
 from fhir_adapter.review import detection
 from fhir_adapter.review.disputes import Dispute, Member, digest
@@ -47,22 +48,27 @@ class Settled(msgspec.Struct, frozen=True):
 
 
 def settle(frames: Frames, origins: pd.DataFrame, disputes: Iterable[Dispute],
-           decisions: Iterable[Decision]) -> Settled:
+           decisions: Iterable[Decision], rules: Iterable[DefaultRule] = ()) -> Settled:
     """What every fact counts for, given what is disputed elsewhere (mapping, identity, endpoints) and decided.
 
     In: fact frames of whole subjects; origins as `base_standing` wants them; disputes found outside the facts; all
-    decisions. Order of the inputs does not matter. A decision whose fingerprint is not the dispute's is not applied:
-    the conflict is open again and says so.
+    decisions; default resolutions in their order. Else the order of the inputs does not matter. A decision whose
+    fingerprint is not the dispute's is not applied: the conflict is open again and says so.
     """
     based = {name: _based(frame, origins) for name, frame in frames.items()}
     live = {name: frame[frame.standing == Standing.CURRENT.value] for name, frame in based.items()}
     found = {dispute.key: dispute for dispute in (*disputes, *detection.detect(live),
                                                   *detection.retracted_records(based))}
     last = standing_decisions(decisions)
-    conflicts = tuple(_judged(dispute, last.get(key)) for key, dispute in sorted(found.items()))
+    resolved = [_resolved(_judged(dispute, last.get(key)), last.get(key), rules, live)
+                for key, dispute in sorted(found.items())]
+    conflicts = tuple(conflict for conflict, _ in resolved)
     standings: dict[str, tuple[str, str, str | None]] = {}
     overrides: dict[str, list[dict[str, Any]]] = {}
-    for conflict in conflicts:
+    for conflict, overruled in resolved:
+        standings |= overruled
+        if overruled:
+            continue
         if conflict.state == "open":
             if found[conflict.key].holds:
                 for one in conflict.members:
@@ -133,6 +139,29 @@ def _judged(dispute: Dispute, decision: Decision | None) -> Conflict:
                     state="closed" if decided else "open", fingerprint=dispute.fingerprint, values=dispute.values,
                     scope=dispute.scope, message=message, members=dispute.members,
                     decided_by=decision.number if decided and decision is not None else None)
+
+
+def _resolved(conflict: Conflict, decision: Decision | None, rules: Iterable[DefaultRule],
+              live: Frames) -> tuple[Conflict, dict[str, tuple[str, str, str | None]]]:
+    """An open conflict that nobody has looked at, closed by the first rule that knows one of its sides.
+
+    The other sides of that table are overruled by the rule, by name; a person's `defer` leaves the conflict open.
+    """
+    if conflict.state != "open" or decision is not None:
+        return conflict, {}
+    for rule in rules:
+        members = [one for one in conflict.members if one.table == rule.table]
+        if rule.kind != conflict.kind or not members:
+            continue
+        frame = live[rule.table]
+        preferred = frame[frame.fact_key.isin([one.fact_key for one in members]) & frame[rule.column].eq(rule.value)]
+        losers = [one for one in members if one.fact_key not in set(preferred.fact_key)]
+        if preferred.empty or not losers:
+            continue
+        message = f"{conflict.message} Settled by the rule {rule.name}: {rule.note or rule.value}."
+        closed = msgspec.structs.replace(conflict, state="closed", message=message)
+        return closed, {one.fact_key: (Standing.OVERRULED.value, f"rule {rule.name}", None) for one in losers}
+    return conflict, {}
 
 
 def _apply(conflict: Conflict, decision: Decision, live: Frames, standings: dict[str, tuple[str, str, str | None]],

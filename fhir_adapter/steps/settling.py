@@ -11,6 +11,7 @@ from fhir_adapter.core.conflicts import Decision
 from fhir_adapter.core.runs import Progress
 from fhir_adapter.endpoints import derive
 from fhir_adapter.endpoints.derivation import Derived
+from fhir_adapter.review.checks import broken
 from fhir_adapter.review.disputes import Dispute, Member, scope_of
 from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS
 from fhir_adapter.review.settling import Conflict, Frames, Settled, closed_elsewhere, record_disputes, settle
@@ -129,9 +130,10 @@ def work_out(work: Workspace, subjects: Sequence[str], known: Given, *, shared: 
 
 def settled_and_derived(work: Workspace, said: Read, known: Given) -> Worked:
     """Settle, conclude, settle again, conclude (docs/decisions/0003); from frames alone."""
-    first = settle(said.frames, said.origins, said.disputes, known.decisions)
+    first = settle(said.frames, said.origins, said.disputes, known.decisions, work.study.rules)
     doubtful = endpoint_disputes(_derived(work, first, known.cut_off).doubts, first.frames)
-    settled = settle(said.frames, said.origins, [*said.disputes, *doubtful], known.decisions)
+    doubtful += broken(_counted(first), work.study.checks, work.study.protocol)
+    settled = settle(said.frames, said.origins, [*said.disputes, *doubtful], known.decisions, work.study.rules)
     labels = lesion_labels(settled.frames["lesion"])
     _label(settled.frames, labels)
     return Worked(settled, _derived(work, settled, known.cut_off), labels)
@@ -147,9 +149,14 @@ def _doubts(work: Workspace, subjects: Sequence[str], *, shared: bool) -> pd.Dat
     return doubts[(about_codes & shared) | (~about_codes & doubts.subject.isin(list(subjects)))]
 
 
+def _counted(settled: Settled) -> Frames:
+    """The facts that count, held ones too."""
+    return {name: frame[frame.standing.isin(("current", "held"))].reset_index(drop=True)
+            for name, frame in settled.frames.items()}
+
+
 def _derived(work: Workspace, settled: Settled, cut_off: str | None) -> Derived:
-    counted = {name: frame[frame.standing.isin(("current", "held"))].reset_index(drop=True)
-               for name, frame in settled.frames.items()}
+    counted = _counted(settled)
     doubted: dict[str, list[str]] = {}
     for conflict in settled.conflicts:
         if conflict.state == "open" and conflict.subject is not None:
