@@ -183,7 +183,7 @@ def conflict(work: Workspace, key: str) -> ConflictShown:
 def decide(work: Workspace, choice: Choice) -> str:
     """Sign a decision and settle what it concerns."""
     decision = deciding.decide(work, choice)
-    return f"Decision {decision.number} signed by {decision.decided_by}; {_applied(work)} subjects settled again."
+    return f"Decision {decision.number} signed by {decision.decided_by}; {apply(work)} subjects settled again."
 
 
 def preview(work: Workspace, choice: Choice) -> Preview:
@@ -194,16 +194,16 @@ def preview(work: Workspace, choice: Choice) -> Preview:
 def undo(work: Workspace, number: int, *, reason: str, by: str) -> str:
     """Take a decision back by another one, and settle what it concerned."""
     decision = deciding.undo(work, number, reason=reason, by=by)
-    return f"Decision {decision.number} undoes decision {number}; {_applied(work)} subjects settled again."
+    return f"Decision {decision.number} undoes decision {number}; {apply(work)} subjects settled again."
 
 
 def import_decisions(work: Workspace, path: Path, *, by: str = "", only_demo: bool = False) -> list[str]:
     """Replay a file of decisions, then settle; a decision about a code may show conflicts that later rows settle."""
     lines = deciding.import_file(work, path, by=by, only_demo=only_demo)
-    _applied(work)
+    apply(work)
     if any("no conflict" in line for line in lines):
         lines = deciding.import_file(work, path, by=by, only_demo=only_demo)
-        _applied(work)
+        apply(work)
     return lines
 
 
@@ -386,7 +386,7 @@ def _since(work: Workspace, started: datetime) -> float:
     return max(0.0, (work.clock() - started).total_seconds())
 
 
-def _applied(work: Workspace) -> int:
+def apply(work: Workspace) -> int:
     """Map again what decisions about codes and identity concern, then settle and conclude."""
     with _running(work, "decide", []) as run:
         _mapped(work, [], run, silent)

@@ -62,10 +62,10 @@ def postgres_server() -> Iterator[str]:
 
 
 @contextmanager
-def postgres_databases(server: str) -> Iterator[Databases]:
-    """A fresh, empty database on this server, dropped afterwards whoever is still connected."""
+def postgres_databases(server: str, template: str = "template1") -> Iterator[Databases]:
+    """A fresh database on this server (empty, or a copy of `template`), dropped afterwards whoever is connected."""
     name = f"test_{secrets.token_hex(8)}"
-    _on_server(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    _on_server(server, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
     try:
         url = _with_database(server, name)
         yield Databases(url, url, "postgresql")

@@ -2,6 +2,8 @@
 
     AdapterError                 1  unexpected
     +-- UsageError               2  usage or configuration
+    |   +-- Overtaken            2  ... because somebody else was quicker
+    |   +-- Forbidden            2  ... because it is not theirs to do
     +-- Incomplete               3  finished, but something is missing; safe to run again
     +-- LeaseHeld                4  another run is at work
     +-- HospitalUnavailable      5  a hospital gave nothing at all
@@ -34,6 +36,14 @@ class UsageError(AdapterError):
     """The command line, the study folder or the configuration is wrong."""
 
     exit_code = USAGE
+
+
+class Overtaken(UsageError):
+    """Somebody else has changed it since it was looked at; nothing was written."""
+
+
+class Forbidden(UsageError):
+    """It is not this person's to do; nothing was written."""
 
 
 class Incomplete(AdapterError):

@@ -90,6 +90,24 @@ class Person(Config):
     role: Literal["data manager", "investigator", "adjudicator", "administrator", "mapper", "auditor"]
 
 
+class Oidc(Config):
+    """[review.oidc]: an identity provider; the client's secret is a reference (`env:`, `file:`, `keyring:`)."""
+
+    issuer: str
+    client_id: str
+    client_secret: str | None = None
+
+
+class Review(Config):
+    """[review]: kinds that two persons must decide, further names the desk answers to, sessions, sign-in elsewhere."""
+
+    two_person: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    idle: Span = timedelta(minutes=30)
+    longest: Span = timedelta(hours=12)
+    oidc: Oidc | None = None
+
+
 class LogSettings(Config):
     """[log]: how much is logged, and to which file (relative to the study's folder); without one to stderr."""
 
@@ -140,6 +158,7 @@ class Settings(Config):
     log: LogSettings = LogSettings()
     metrics: Metrics = Metrics()
     notify: Notify = Notify()
+    review: Review = Review()
 
 
 # --- hospitals/*.toml ----------------------------------------------------------------------------------------------

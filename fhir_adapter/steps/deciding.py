@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -24,6 +25,15 @@ COLUMNS = ("kind", "record", "choice", "value", "reason", "by", "demo")
 """The columns of a decisions file; `demo` marks rows that the demonstration replays and may be left out."""
 
 
+WHOLE_KEY = 32
+"""Characters of a conflict's whole key: then nothing is searched."""
+
+
+class _Row(SimpleNamespace):
+    def __init__(self, values: dict[str, Any]) -> None:
+        super().__init__(**values)
+
+
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants to decide: about which conflict (key or its beginning), what, and why."""
 
@@ -39,6 +49,10 @@ def find_conflict(work: Workspace, key: str) -> Any:
 
     Raises UsageError when there is none, or more than one.
     """
+    if len(key) == WHOLE_KEY:
+        whole = [_Row(one) for one in work.trial.rows("conflict", "key", [key])]
+        if whole:
+            return whole[0], [_Row(one) for one in work.trial.rows("conflict_item", "conflict_key", [key])]
     found = work.trial.frames(("conflict", "conflict_item"))
     rows = [row for row in _rows(found["conflict"]) if row.key.startswith(key)]
     if len(rows) != 1:
@@ -65,7 +79,7 @@ def proposed(work: Workspace, choice: Choice) -> tuple[Any, NewDecision]:
     kind = BY_NAME[conflict.kind]
     if choice.choice not in kind.choices:
         raise UsageError(f"{kind.name} can be settled by {', '.join(kind.choices)}, not by {choice.choice}.")
-    value = _value(work, conflict, items, choice)
+    value = decided_value(work, conflict, items, choice)
     return conflict, NewDecision(conflict_key=conflict.key, kind=conflict.kind, fingerprint=conflict.fingerprint,
                                  choice=choice.choice, value=value, reason=choice.reason)
 
@@ -87,7 +101,7 @@ def _sign(work: Workspace, new: NewDecision, by: str) -> Decision:
     if not new.reason.strip():
         raise UsageError("A decision needs a reason.")
     signed = work.signed(by)
-    role = work.study.settings.people[by].role
+    role = work.role_of(by)
     owner = BY_NAME[new.kind].owner.value
     if role != owner and by != "demo":
         raise UsageError(f"{new.kind} is settled by the {owner}; {by} is {role}.")
@@ -98,8 +112,11 @@ def _sign(work: Workspace, new: NewDecision, by: str) -> Decision:
     return decision
 
 
-def _value(work: Workspace, conflict: Any, items: Iterable[Any], choice: Choice) -> str:
-    """The argument of a decision, complete in itself: names of records become their opaque keys."""
+def decided_value(work: Workspace, conflict: Any, items: Iterable[Any], choice: Choice) -> str:
+    """The argument of a decision, complete in itself: names of records become their opaque keys.
+
+    Raises UsageError when it does not fit the choice.
+    """
     if conflict.kind in CODE_KINDS and choice.choice in ("map_code", "unmatched"):
         scope = tuple(json.loads(conflict.scope))
         return code_value(work.study.concepts, scope, choice.value if choice.choice == "map_code" else None)

@@ -1,6 +1,7 @@
 """What the trial database repeats for its readers: sites, subjects, the plan, runs, decisions, completeness."""
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from fhir_adapter.core.study import Hospital
 from fhir_adapter.core.windows import Coverage
 from fhir_adapter.steps.pulling import EVERYTHING
 from fhir_adapter.steps.vanishing import HISTORY
+from fhir_adapter.steps.worklist import refresh
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.records import Lease
 
@@ -30,6 +32,15 @@ def project(work: Workspace, lease: Lease) -> None:
         "run": work.vault.runs(50),
         "audit_entry": work.vault.audit_entries(later["audit_entry"]),
     })
+    refresh(work, lease)
+
+
+def project_decided(work: Workspace, lease: Lease, subjects: Collection[str]) -> None:
+    """The same for what a decision about some subjects has changed, and no more."""
+    later = work.trial.projected()
+    work.trial.project(lease, {"decision": work.vault.decisions(later["decision"]),
+                               "audit_entry": work.vault.audit_entries(later["audit_entry"])})
+    refresh(work, lease, subjects)
 
 
 def completeness(work: Workspace) -> list[CompletenessRow]:

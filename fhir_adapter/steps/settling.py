@@ -139,9 +139,33 @@ def settled_and_derived(work: Workspace, said: Read, known: Given) -> Worked:
     return Worked(settled, _derived(work, settled, known.cut_off), labels)
 
 
+def conclude_decided(work: Workspace, lease: Lease) -> list[str] | None:
+    """Settles and concludes only the subjects of decisions that have not been worked in; which they were.
+
+    None, and nothing is written, where a decision concerns more than its subject (codes, identity) or a conflict that
+    is not there: then `conclude` has to look at everything.
+    """
+    decisions = work.vault.decisions()
+    seen = work.trial.cursor(DECISIONS).seq
+    fresh = {one.conflict_key for one in decisions if one.number > seen}
+    conflicts = work.trial.rows("conflict", "key", sorted(fresh))
+    wide = CODE_KINDS | IDENTITY_KINDS
+    if len(conflicts) != len(fresh) or any(one["subject"] is None or one["kind"] in wide for one in conflicts):
+        return None
+    subjects = sorted({str(one["subject"]) for one in conflicts})
+    kinds = {one["kind"] for one in work.trial.rows("conflict", "subject", subjects)}
+    identities = identity_disputes(work) if kinds & IDENTITY_KINDS else []
+    for start in range(0, len(subjects), AT_ONCE):
+        lease = renewed(work, lease)
+        _conclude_some(work, lease, subjects[start : start + AT_ONCE], Given(decisions=decisions, identities=identities), shared=False)
+    if fresh:
+        work.trial.set_cursor(lease, DECISIONS, Place(max(one.number for one in decisions), ""))
+    return subjects
+
+
 def _doubts(work: Workspace, subjects: Sequence[str], *, shared: bool) -> pd.DataFrame:
     """Doubts of newest versions: about codes from the whole study (if `shared`), else of these subjects."""
-    found = work.trial.frames(("doubt", "origin"))
+    found = work.trial.frames(("doubt", "origin"), None if shared else subjects)
     doubts = found["doubt"]
     heads = found["origin"][found["origin"].is_head.astype(bool)][["resource", "ordinal"]]
     doubts = doubts.merge(heads, on=["resource", "ordinal"])

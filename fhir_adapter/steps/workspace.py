@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from fhir_adapter import domains, endpoints
+from fhir_adapter.core.desk import SETTLES
 from fhir_adapter.core.errors import UsageError
 from fhir_adapter.core.study import Study
 from fhir_adapter.core.tables import FACT_COLUMNS, columns_of, table_of
@@ -53,10 +54,21 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises UsageError when the name is not in [people] of settings.toml.
         """
-        if by not in self.study.settings.people:
+        if by not in self.study.settings.people and self.role_of(by) == "":
             known = ", ".join(sorted(self.study.settings.people)) or "nobody"
             raise UsageError(f"--by {by}: not in [people] of sync/settings.toml; known there: {known}")
         return Signature(by=by, system_user=system_user(), at=self.clock())
+
+
+    def role_of(self, by: str) -> str:
+        """The role of a person of the settings, or of an account of the review desk; empty for anybody else."""
+        if by in self.study.settings.people:
+            return self.study.settings.people[by].role
+        known = self.vault.known(by)
+        if known is None or not known.account.active:
+            return ""
+        owner = SETTLES.get(known.account.role)
+        return known.account.role.value if owner is None else owner.value
 
 
 def system_user() -> str:

@@ -2,7 +2,7 @@
 # ruff: noqa: S608 - names of tables and columns are our own; values always go in as parameters
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fhir_adapter.store.instants import as_json, cleaned, stamp
 from fhir_adapter.store.opened import OpenVault
@@ -17,11 +17,22 @@ _COLUMNS = ("seq", "at", "actor", "os_user", "action", "object", "detail", "prev
 
 def append_audit(transaction: Transaction, signed: Signature, action: str, thing: str, detail: str) -> None:
     """One more link, in the transaction of what it tells about; writers of the chain wait for each other."""
+    append_audits(transaction, signed, [(action, thing, detail)])
+
+
+def append_audits(transaction: Transaction, signed: Signature, told: Sequence[tuple[str, str, str]]) -> None:
+    """Links for several things done at once: (action, thing, detail), in this order."""
     lock_chain(transaction)
     last = transaction.row("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
-    seq, previous = (1, START) if last is None else (int(last[0]) + 1, last[1])
-    words = (stamp(signed.at), signed.by, signed.system_user, action, cleaned(thing), cleaned(detail))
-    transaction.insert("audit", _COLUMNS, [(seq, *words, previous, link_hash(seq, words, previous))])
+    seq, previous = (0, START) if last is None else (int(last[0]), last[1])
+    rows = []
+    for action, thing, detail in told:
+        seq += 1
+        words = (stamp(signed.at), signed.by, signed.system_user, action, cleaned(thing), cleaned(detail))
+        hashed = link_hash(seq, words, previous)
+        rows.append((seq, *words, previous, hashed))
+        previous = hashed
+    transaction.insert("audit", _COLUMNS, rows)
 
 
 def lock_chain(transaction: Transaction) -> None:

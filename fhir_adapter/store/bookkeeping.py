@@ -213,6 +213,28 @@ class Completeness(Row, frozen=True, kw_only=True):
     declared_gap: Annotated[str, column("signed reason why the hospital does not give this type")] = ""
 
 
+class WorkRow(Row, frozen=True, kw_only=True):
+    """One conflict as the review desk's queue lists it; a projection, outside the digest."""
+
+    conflict_key: Annotated[str, column("the conflict")]
+    kind: Annotated[str, column("kind of conflict")]
+    subject: Annotated[str, column("trial number of the subject; empty for what concerns none or several")] = ""
+    hospitals: Annotated[str, column("hospitals concerned, a sorted JSON list")]
+    code: Annotated[str, column("code in dispute, for conflicts about codes and units")] = ""
+    state: Annotated[str, column("how far it is", codes=("open", "deferred", "proposed", "changed", "settling",
+                                                         "closed"))]
+    blocking: Annotated[bool, column("whether a cut cannot be locked over it")]
+    owner: Annotated[str, column("role that may settle it")]
+    place: Annotated[int, column("order in the queue: what can move more has a smaller number")]
+    occurrences: Annotated[int, column("records that wait for it, or facts in dispute")]
+    message: Annotated[str, column("what is wrong, in words")]
+    since: Annotated[str, column("when it was first seen (UTC)")]
+    assignee: Annotated[str, column("who works on it")] = ""
+    due: Annotated[str, column("until when, a day")] = ""
+    query: Annotated[str, column("state of the last query to a hospital")] = ""
+    last_decision: Annotated[int, column("number of the last decision about it, undone or not; 0: none")] = 0
+
+
 # --- machinery -----------------------------------------------------------------------------------------------------
 
 
@@ -279,6 +301,9 @@ DECLARED: tuple[Declared, ...] = (
     Declared("run", RunRow, ("id",), False),
     Declared("audit_entry", AuditRow, ("seq",), False),
     Declared("completeness", Completeness, ("hospital", "type", "mode"), False),
+    Declared("worklist", WorkRow, ("conflict_key",), False,
+             (("place", "conflict_key"), ("kind", "place", "conflict_key"),
+              ("state", "kind", "blocking", "hospitals", "assignee"))),
     Declared("cursor", Cursor, ("name",), False),
     Declared("touched", Touched, ("subject",), False),
     Declared("fence", FenceRow, ("name",), False),

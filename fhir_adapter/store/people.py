@@ -1,16 +1,18 @@
 """What people did: decisions, remarks, cuts. Each with its audit entry, in one transaction."""
 # ruff: noqa: S608 - names of tables and columns are our own; values always go in as parameters
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from fhir_adapter.core.conflicts import Decision
-from fhir_adapter.core.errors import UsageError
-from fhir_adapter.store.audit import append_audit, lock_chain
+from fhir_adapter.core.errors import Overtaken, UsageError
+from fhir_adapter.store.audit import append_audit, append_audits, lock_chain
 from fhir_adapter.store.instants import as_json, cleaned, stamp
 from fhir_adapter.store.opened import OpenVault
 from fhir_adapter.store.records import Cut, NewDecision, Signature
+from fhir_adapter.store.transaction import Transaction
 
 _DECISION = ("number", "conflict_key", "kind", "fingerprint", "choice", "value", "reason", "decided_by",
              "os_user", "decided_at", "undoes")  # SYSTEM_USER is a reserved word of PostgreSQL
@@ -20,10 +22,20 @@ _CUT = ("name", "data_cutoff", "known_at", "digest", "reason", "signed_by", "sig
 class People(OpenVault):
     """Signing and reading what people decided; nothing here is ever changed or removed."""
 
-    def decide(self, decisions: Sequence[NewDecision], signed: Signature) -> list[Decision]:
-        """Signs decisions, all or none, each with an audit entry; their numbers follow on in order."""
+    def decide(self, decisions: Sequence[NewDecision], signed: Signature,
+               seen: Mapping[str, int] | None = None) -> list[Decision]:
+        """Signs decisions, all or none, each with an audit entry; their numbers follow on in order.
+
+        `seen`: the number of the last decision about each conflict as whoever decides saw it (0: none); without it
+        nobody looks whether somebody else has decided meanwhile.
+
+        Raises:
+            Overtaken: there is a later decision about one of these conflicts; nothing was written.
+        """
         with self.database.writing() as transaction:
             lock_chain(transaction)
+            if seen is not None:
+                _refuse_overtaken(transaction, seen)
             last = int(transaction.value("SELECT max(number) FROM decision") or 0)
             made = [Decision(
                 number=number, conflict_key=new.conflict_key, kind=new.kind, fingerprint=new.fingerprint,
@@ -32,8 +44,8 @@ class People(OpenVault):
             ) for number, new in enumerate(decisions, start=last + 1)]
             transaction.insert("decision", _DECISION,
                                [msgspec.structs.astuple(item) for item in made])
-            for item in made:
-                append_audit(transaction, signed, "decide", f"conflict {item.conflict_key}", as_json(item))
+            append_audits(transaction, signed, [("decide", f"conflict {item.conflict_key}", as_json(item))
+                                                for item in made])
         return made
 
     def decisions(self, after: int = 0) -> list[Decision]:
@@ -42,6 +54,18 @@ class People(OpenVault):
             rows = transaction.rows(
                 f"SELECT {', '.join(_DECISION)} FROM decision WHERE number > ? ORDER BY number", (after,)
             )
+        return [Decision(**dict(zip(Decision.__struct_fields__, row, strict=True))) for row in rows]
+
+    def last_decisions(self, keys: Collection[str]) -> dict[str, int]:
+        """The number of the last decision about each of these conflicts, undone or not."""
+        with self.database.reading() as transaction:
+            return dict(tuple(row) for row in _last(transaction, keys))
+
+    def decisions_about(self, key: str) -> list[Decision]:
+        """Everything that was decided about one conflict, in order."""
+        with self.database.reading() as transaction:
+            rows = transaction.rows(
+                f"SELECT {', '.join(_DECISION)} FROM decision WHERE conflict_key = ? ORDER BY number", (key,))
         return [Decision(**dict(zip(Decision.__struct_fields__, row, strict=True))) for row in rows]
 
     def remark(self, conflict_key: str, words: str, signed: Signature) -> None:
@@ -78,3 +102,17 @@ class People(OpenVault):
         with self.database.reading() as transaction:
             rows = transaction.rows(f"SELECT {', '.join(_CUT)} FROM cut ORDER BY name")
         return [Cut(**dict(zip(_CUT, row, strict=True))) for row in rows]
+
+
+def _last(transaction: Transaction, keys: Collection[str]) -> Iterator[Any]:
+    return transaction.rows_in(
+        "SELECT conflict_key, max(number) FROM (SELECT conflict_key, number FROM decision "
+        "WHERE conflict_key IN (?)) d GROUP BY conflict_key", list(keys))
+
+
+def _refuse_overtaken(transaction: Transaction, seen: Mapping[str, int]) -> None:
+    now = dict(tuple(row) for row in _last(transaction, list(seen)))
+    later = [key for key, number in seen.items() if now.get(key, 0) != number]
+    if later:
+        raise Overtaken(f"Somebody else has decided about {len(later)} of {len(seen)} meanwhile; nothing was signed. "
+                        "Look again.")

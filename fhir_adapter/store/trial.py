@@ -16,6 +16,7 @@ from fhir_adapter.store.settled import SettledFacts
 from fhir_adapter.store.trial_tables import TrialTables
 from fhir_adapter.store.view_list import ALL
 from fhir_adapter.store.views import add_views
+from fhir_adapter.store.worklist import Worklist
 
 __all__ = ["COUNTED", "SCHEMA", "MappedRecord", "Place", "Settling", "Trial", "TrialTables", "open_trial"]
 
@@ -23,7 +24,7 @@ SCHEMA = "trial"
 """The trial database's schema on PostgreSQL."""
 
 
-class Trial(MappedFacts, SettledFacts, Frames, Digest, Projections):
+class Trial(MappedFacts, SettledFacts, Frames, Digest, Projections, Worklist):
     """An open trial database; each parent class is one part of it."""
 
 

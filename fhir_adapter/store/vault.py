@@ -9,8 +9,11 @@ import hmac
 import secrets
 
 from fhir_adapter.core.errors import UsageError
+from fhir_adapter.store.accounts import Accounts
 from fhir_adapter.store.audit import Audit
 from fhir_adapter.store.coverage import CoverageBook
+from fhir_adapter.store.desk_book import DeskBook
+from fhir_adapter.store.desk_tables import SIGNED
 from fhir_adapter.store.engine import Database, open_database
 from fhir_adapter.store.erasure import Erasure
 from fhir_adapter.store.identity import Identities
@@ -31,7 +34,8 @@ SCHEMA = "vault"
 """The vault's schema on PostgreSQL."""
 
 
-class Vault(Leases, Raw, Windows, CoverageBook, Lessons, Identities, Quarantine, People, Audit, Runs, Erasure):
+class Vault(Leases, Raw, Windows, CoverageBook, Lessons, Identities, Quarantine, People, Audit, Runs, Erasure,
+            Accounts, DeskBook):
     """An open vault; each parent class is one part of it."""
 
     @property
@@ -51,7 +55,7 @@ class Vault(Leases, Raw, Windows, CoverageBook, Lessons, Identities, Quarantine,
 
 def furnish_vault(transaction: Transaction) -> None:
     """Triggers of the vault."""
-    add_triggers(transaction, APPEND_ONLY)
+    add_triggers(transaction, (*APPEND_ONLY, *SIGNED))
 
 
 def open_vault(url: str, secret: bytes, *, create: bool, mark: str = "") -> Vault:

@@ -6,6 +6,7 @@ The function gives the `TrialTables`, for example `fhir_adapter.steps.workspace:
 import importlib
 import sys
 
+from fhir_adapter.store import desk_tables as _desk_tables  # noqa: F401 - its tables stand in VAULT once it is imported
 from fhir_adapter.store.migrations.freezing import first_revision
 from fhir_adapter.store.migrations.upgrading import HERE
 from fhir_adapter.store.vault_tables import VAULT

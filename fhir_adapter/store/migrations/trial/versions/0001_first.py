@@ -647,6 +647,33 @@ def _treatment() -> None:
     )
 
 
+def _worklist() -> None:
+    op.create_table('worklist',
+        sa.Column('conflict_key', sa.Text(), nullable=False, comment='the conflict'),
+        sa.Column('kind', sa.Text(), nullable=False, comment='kind of conflict'),
+        sa.Column('subject', sa.Text(), nullable=False, comment='trial number of the subject; empty for what concerns none or several'),
+        sa.Column('hospitals', sa.Text(), nullable=False, comment='hospitals concerned, a sorted JSON list'),
+        sa.Column('code', sa.Text(), nullable=False, comment='code in dispute, for conflicts about codes and units'),
+        sa.Column('state', sa.Text(), nullable=False, comment='how far it is'),
+        sa.Column('blocking', sa.Boolean(), nullable=False, comment='whether a cut cannot be locked over it'),
+        sa.Column('owner', sa.Text(), nullable=False, comment='role that may settle it'),
+        sa.Column('place', sa.Integer(), nullable=False, comment='order in the queue: what can move more has a smaller number'),
+        sa.Column('occurrences', sa.Integer(), nullable=False, comment='records that wait for it, or facts in dispute'),
+        sa.Column('message', sa.Text(), nullable=False, comment='what is wrong, in words'),
+        sa.Column('since', sa.Text(), nullable=False, comment='when it was first seen (UTC)'),
+        sa.Column('assignee', sa.Text(), nullable=False, comment='who works on it'),
+        sa.Column('due', sa.Text(), nullable=False, comment='until when, a day'),
+        sa.Column('query', sa.Text(), nullable=False, comment='state of the last query to a hospital'),
+        sa.Column('last_decision', sa.Integer(), nullable=False, comment='number of the last decision about it, undone or not; 0: none'),
+        sa.CheckConstraint("state IN ('open', 'deferred', 'proposed', 'changed', 'settling', 'closed')", name='ck_worklist_state'),
+        sa.PrimaryKeyConstraint('conflict_key', name='pk_worklist'),
+    comment="One conflict as the review desk's queue lists it; a projection, outside the digest."
+    )
+    op.create_index('ix_worklist_kind_place_conflict_key', 'worklist', ['kind', 'place', 'conflict_key'], unique=False)
+    op.create_index('ix_worklist_place_conflict_key', 'worklist', ['place', 'conflict_key'], unique=False)
+    op.create_index('ix_worklist_state_kind_blocking_hospitals_assignee', 'worklist', ['state', 'kind', 'blocking', 'hospitals', 'assignee'], unique=False)
+
+
 def _adverse_event() -> None:
     op.create_table('adverse_event',
         sa.Column('fact_key', sa.Text(), autoincrement=False, nullable=False, comment='128-bit hash of resource key, ordinal, domain, element path and index'),
@@ -1500,6 +1527,7 @@ def upgrade() -> None:
     _time_to_event()
     _touched()
     _treatment()
+    _worklist()
     _adverse_event()
     _ae_action()
     _ae_causality()
@@ -1555,6 +1583,7 @@ _TABLES = (
     "ae_causality",
     "ae_action",
     "adverse_event",
+    "worklist",
     "treatment",
     "touched",
     "time_to_event",

@@ -9,6 +9,38 @@ branch_labels = None
 depends_on = None
 
 
+def _account() -> None:
+    op.create_table('account',
+        sa.Column('name', sa.Text(), nullable=False),
+        sa.Column('printed', sa.Text(), nullable=False),
+        sa.Column('role', sa.Text(), nullable=False),
+        sa.Column('hospitals', sa.Text(), nullable=False),
+        sa.Column('reads_as', sa.Text(), nullable=False),
+        sa.Column('sees_raw', sa.BigInteger(), nullable=False),
+        sa.Column('state', sa.Text(), nullable=False),
+        sa.Column('secret', sa.Text(), nullable=True),
+        sa.Column('external', sa.Text(), nullable=True),
+        sa.Column('failures', sa.BigInteger(), nullable=False),
+        sa.Column('locked_until', sa.Text(), nullable=True),
+        sa.Column('since', sa.Text(), nullable=False),
+        sa.CheckConstraint("state IN ('active', 'disabled')", name='ck_account_state'),
+        sa.PrimaryKeyConstraint('name')
+    )
+    op.create_index('ix_account_external', 'account', ['external'], unique=True)
+
+
+def _assignment() -> None:
+    op.create_table('assignment',
+        sa.Column('conflict_key', sa.Text(), nullable=False),
+        sa.Column('assignee', sa.Text(), nullable=False),
+        sa.Column('due', sa.Text(), nullable=False),
+        sa.Column('changed_by', sa.Text(), nullable=False),
+        sa.Column('changed_at', sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint('conflict_key')
+    )
+    op.create_index('ix_assignment_assignee', 'assignment', ['assignee'], unique=False)
+
+
 def _audit() -> None:
     op.create_table('audit',
         sa.Column('seq', sa.BigInteger(), autoincrement=False, nullable=False),
@@ -141,6 +173,14 @@ def _meta() -> None:
     )
 
 
+def _noticed() -> None:
+    op.create_table('noticed',
+        sa.Column('conflict_key', sa.Text(), nullable=False),
+        sa.Column('since', sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint('conflict_key')
+    )
+
+
 def _person() -> None:
     op.create_table('person',
         sa.Column('name', sa.Text(), nullable=False),
@@ -149,6 +189,27 @@ def _person() -> None:
         sa.Column('since', sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint('name')
     )
+
+
+def _proposal() -> None:
+    op.create_table('proposal',
+        sa.Column('id', sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column('conflict_key', sa.Text(), nullable=False),
+        sa.Column('kind', sa.Text(), nullable=False),
+        sa.Column('fingerprint', sa.Text(), nullable=False),
+        sa.Column('choice', sa.Text(), nullable=False),
+        sa.Column('value', sa.Text(), nullable=False),
+        sa.Column('reason', sa.Text(), nullable=False),
+        sa.Column('needs', sa.Text(), nullable=False),
+        sa.Column('state', sa.Text(), nullable=False),
+        sa.Column('proposed_by', sa.Text(), nullable=False),
+        sa.Column('proposed_at', sa.Text(), nullable=False),
+        sa.Column('ended_by', sa.Text(), nullable=True),
+        sa.Column('ended_at', sa.Text(), nullable=True),
+        sa.CheckConstraint("state IN ('waiting', 'agreed', 'refused')", name='ck_proposal_state'),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('ix_proposal_conflict', 'proposal', ['conflict_key', 'state'], unique=False)
 
 
 def _quarantine() -> None:
@@ -173,6 +234,24 @@ def _quarantine() -> None:
         sa.PrimaryKeyConstraint('key')
     )
     op.create_index('ix_quarantine_resource', 'quarantine', ['resource'], unique=False)
+
+
+def _query() -> None:
+    op.create_table('query',
+        sa.Column('id', sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column('conflict_key', sa.Text(), nullable=False),
+        sa.Column('hospital', sa.Text(), nullable=False),
+        sa.Column('state', sa.Text(), nullable=False),
+        sa.Column('question', sa.Text(), nullable=False),
+        sa.Column('answer', sa.Text(), nullable=False),
+        sa.Column('asked_by', sa.Text(), nullable=False),
+        sa.Column('asked_at', sa.Text(), nullable=False),
+        sa.Column('changed_by', sa.Text(), nullable=False),
+        sa.Column('changed_at', sa.Text(), nullable=False),
+        sa.CheckConstraint("state IN ('open', 'sent', 'answered', 'closed', 're-queried')", name='ck_query_state'),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('ix_query_conflict', 'query', ['conflict_key'], unique=False)
 
 
 def _question_window() -> None:
@@ -242,12 +321,35 @@ def _run() -> None:
     )
 
 
+def _saved_view() -> None:
+    op.create_table('saved_view',
+        sa.Column('account', sa.Text(), nullable=False),
+        sa.Column('name', sa.Text(), nullable=False),
+        sa.Column('address', sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint('account', 'name')
+    )
+
+
 def _sequence() -> None:
     op.create_table('sequence',
         sa.Column('hospital', sa.Text(), nullable=False),
         sa.Column('last', sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint('hospital')
     )
+
+
+def _signature() -> None:
+    op.create_table('signature',
+        sa.Column('id', sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column('about', sa.Text(), nullable=False),
+        sa.Column('content', sa.Text(), nullable=False),
+        sa.Column('meaning', sa.Text(), nullable=False),
+        sa.Column('signed_by', sa.Text(), nullable=False),
+        sa.Column('printed', sa.Text(), nullable=False),
+        sa.Column('signed_at', sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('ix_signature_about', 'signature', ['about'], unique=False)
 
 
 def _subject() -> None:
@@ -282,6 +384,19 @@ def _identity() -> None:
     op.create_index('ix_identity_subject', 'identity', ['subject'], unique=False)
 
 
+def _session() -> None:
+    op.create_table('session',
+        sa.Column('mark', sa.Text(), nullable=False),
+        sa.Column('account', sa.Text(), nullable=False),
+        sa.Column('token', sa.Text(), nullable=False),
+        sa.Column('began_at', sa.Text(), nullable=False),
+        sa.Column('ends_at', sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(['account'], ['account.name'], name='fk_session_account'),
+        sa.PrimaryKeyConstraint('mark')
+    )
+    op.create_index('ix_session_account', 'session', ['account'], unique=False)
+
+
 def _version() -> None:
     op.create_table('version',
         sa.Column('resource', sa.Text(), nullable=False),
@@ -307,6 +422,8 @@ def _version() -> None:
 
 def upgrade() -> None:
     """Makes the tables."""
+    _account()
+    _assignment()
     _audit()
     _coverage()
     _cut()
@@ -318,31 +435,43 @@ def upgrade() -> None:
     _lesson()
     _member()
     _meta()
+    _noticed()
     _person()
+    _proposal()
     _quarantine()
+    _query()
     _question_window()
     _remark()
     _resource()
     _run()
+    _saved_view()
     _sequence()
+    _signature()
     _subject()
     _visited()
     _identity()
+    _session()
     _version()
 
 
 _TABLES = (
     "version",
+    "session",
     "identity",
     "visited",
     "subject",
+    "signature",
     "sequence",
+    "saved_view",
     "run",
     "resource",
     "remark",
     "question_window",
+    "query",
     "quarantine",
+    "proposal",
     "person",
+    "noticed",
     "meta",
     "member",
     "lesson",
@@ -354,6 +483,8 @@ _TABLES = (
     "cut",
     "coverage",
     "audit",
+    "assignment",
+    "account",
 )
 
 

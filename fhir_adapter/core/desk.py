@@ -1,0 +1,102 @@
+"""The words of the review desk: roles, rights, who may settle what."""
+
+from enum import StrEnum
+
+import msgspec
+
+from fhir_adapter.core.conflicts import ConflictKind, Owner
+
+
+class Role(StrEnum):
+    """What somebody is at the desk."""
+
+    VIEWER = "viewer"
+    COORDINATOR = "site coordinator"
+    INVESTIGATOR = "investigator"
+    MAPPER = "mapper"
+    REVIEWER = "reviewer"
+    ADJUDICATOR = "adjudicator"
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
+    SERVICE = "service"
+
+
+class Right(StrEnum):
+    """What a route asks of whoever calls it; DECIDE is asked again for the kind of conflict."""
+
+    ANYONE = "anyone"
+    SIGNED_IN = "signed in"
+    READ = "read"
+    COMMENT = "comment"
+    ANSWER = "answer"
+    DECIDE = "decide"
+    MAP = "map"
+    MANAGE = "manage"
+    RERUN = "rerun"
+    SIGN = "sign"
+    ENDORSE = "endorse"
+    AUDIT = "audit"
+    ADMINISTER = "administer"
+    RAW = "raw"
+    API = "api"
+
+
+_R = Right
+GRANTS: dict[Role, frozenset[Right]] = {
+    Role.VIEWER: frozenset({_R.READ}),
+    Role.COORDINATOR: frozenset({_R.READ, _R.COMMENT, _R.ANSWER}),
+    Role.INVESTIGATOR: frozenset({_R.READ, _R.COMMENT, _R.ANSWER, _R.DECIDE, _R.ENDORSE}),
+    Role.MAPPER: frozenset({_R.READ, _R.COMMENT, _R.DECIDE, _R.MAP}),
+    Role.REVIEWER: frozenset({_R.READ, _R.COMMENT, _R.ANSWER, _R.DECIDE, _R.MAP, _R.MANAGE, _R.RERUN, _R.SIGN}),
+    Role.ADJUDICATOR: frozenset({_R.READ, _R.COMMENT, _R.DECIDE}),
+    Role.ADMINISTRATOR: frozenset({_R.READ, _R.AUDIT, _R.ADMINISTER, _R.RERUN}),
+    Role.AUDITOR: frozenset({_R.READ, _R.AUDIT}),
+    Role.SERVICE: frozenset({_R.API}),
+}
+"""What each role may; to see raw source (RAW) is granted to an account, not to a role."""
+
+SETTLES: dict[Role, Owner] = {
+    Role.REVIEWER: Owner.DATA_MANAGER,
+    Role.INVESTIGATOR: Owner.INVESTIGATOR,
+    Role.ADJUDICATOR: Owner.ADJUDICATOR,
+}
+"""Which kinds of conflict a role settles, by their owner; a mapper settles those about codes."""
+
+OWN_HOSPITALS = frozenset({Role.COORDINATOR, Role.INVESTIGATOR})
+"""Roles that see the hospitals of their account alone; for others, an account without hospitals sees all."""
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who may sign in. `hospitals` empty: all of them, or (for hospital staff) none.
+    `reads_as`: opaque keys of the practitioners as whom this person reads scans: nobody adjudicates their own reading.
+    """
+
+    name: str
+    printed: str
+    role: Role
+    hospitals: tuple[str, ...] = ()
+    reads_as: tuple[str, ...] = ()
+    sees_raw: bool = False
+    active: bool = True
+    external: str | None = None
+
+    def may(self, right: Right) -> bool:
+        """Whether this account has a right."""
+        if right in (Right.ANYONE, Right.SIGNED_IN):
+            return True
+        if right is Right.RAW:
+            return self.sees_raw and Right.READ in GRANTS[self.role]
+        return right in GRANTS[self.role]
+
+    def settles(self, kind: ConflictKind, *, of_code: bool = False) -> bool:
+        """Whether this account may settle conflicts of a kind."""
+        if self.role is Role.MAPPER:
+            return of_code
+        return SETTLES.get(self.role) is kind.owner
+
+    @property
+    def scope(self) -> tuple[str, ...] | None:
+        """The hospitals whose records this account sees; None: all."""
+        if self.role in OWN_HOSPITALS or self.hospitals:
+            return self.hospitals
+        return None

@@ -1,0 +1,1 @@
+"""The review desk in a browser: it calls desk and flow and renders, nothing else."""

@@ -1,0 +1,50 @@
+"""Which right each route asks for, in one table; a route that is not in it does not start (docs/authorisation.md)."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from fhir_adapter.core.desk import Right
+
+_R = Right
+ROUTES: dict[tuple[str, str], Right] = {
+    ("GET", "/sign-in"): _R.ANYONE,
+    ("POST", "/sign-in"): _R.ANYONE,
+    ("POST", "/sign-out"): _R.SIGNED_IN,
+    ("GET", "/"): _R.SIGNED_IN,
+    ("GET", "/help"): _R.SIGNED_IN,
+    ("GET", "/queue"): _R.READ,
+    ("POST", "/queue/views"): _R.READ,
+    ("POST", "/queue/assign"): _R.MANAGE,
+    ("GET", "/queue/bulk"): _R.DECIDE,
+    ("POST", "/queue/bulk"): _R.DECIDE,
+    ("GET", "/conflicts/{key}"): _R.READ,
+    ("GET", "/conflicts/{key}/row"): _R.READ,
+    ("GET", "/conflicts/{key}/quick"): _R.DECIDE,
+    ("POST", "/conflicts/{key}/decide"): _R.DECIDE,
+    ("POST", "/conflicts/{key}/source"): _R.RAW,
+    ("POST", "/conflicts/{key}/remark"): _R.COMMENT,
+    ("POST", "/conflicts/{key}/query"): _R.MANAGE,
+    ("POST", "/decisions/{number}/undo"): _R.DECIDE,
+    ("POST", "/proposals/{number}"): _R.DECIDE,
+    ("POST", "/queries/{number}"): _R.ANSWER,
+    ("GET", "/queries/{key}/print"): _R.READ,
+    ("GET", "/subjects"): _R.READ,
+    ("GET", "/subjects/{subject:path}"): _R.READ,
+    ("POST", "/subjects/{subject:path}/endorse"): _R.ENDORSE,
+    ("GET", "/records/{resource}"): _R.READ,
+    ("POST", "/records/{resource}/source"): _R.RAW,
+}
+"""(method, path) -> right. RAW is granted to single accounts; everything else comes with the role."""
+
+
+def right_of(method: str, path: str) -> Right:
+    """The right that a route asks for; HEAD asks as GET does."""
+    return ROUTES["GET" if method == "HEAD" else method, path]
+
+
+def served(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """(method, path) of every route of an application that a person or program can call; static files are open."""
+    for route in routes:
+        for method in sorted(getattr(route, "methods", None) or ()):
+            if method != "HEAD":
+                yield method, route.path

@@ -1,0 +1,81 @@
+"""What every request passes before a route sees it, and every answer before it leaves.
+
+Host names (against DNS rebinding), the size of a body, and the headers that let a browser do nothing but show our
+own pages: no inline script or style, no frame, no other origin.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+MOST_BYTES = 2_000_000
+"""Of a request's body; an imported code list is the largest thing that anybody sends."""
+
+HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+                               "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "cache-control": "no-store",
+}
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+class Shield:
+    """ASGI: refuses other hosts and large bodies, adds the headers."""
+
+    def __init__(self, app: Any, hosts: Collection[str]) -> None:
+        self.app = app
+        self.hosts = frozenset((*LOOPBACK, *hosts))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def guarded(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                known = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(
+                    (name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in known)]
+            await send(message)
+
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if _name(headers.get("host", "")) not in self.hosts:
+            await _refuse(guarded, 421, "This desk does not answer to that host name.")
+        elif not headers.get("content-length", "0").isdigit() or int(headers.get("content-length", "0")) > MOST_BYTES:
+            await _refuse(guarded, 413, "That is too large.")
+        else:
+            await self.app(scope, _limited(receive), guarded)
+
+
+def _name(host: str) -> str:
+    return host if host.endswith("]") else host.rpartition(":")[0] if ":" in host else host
+
+
+def _limited(receive: Receive) -> Receive:
+    """A body without a stated length ends where it becomes too large: the route then sees it as disconnected."""
+    seen = 0
+
+    async def limited() -> Any:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        return message if seen <= MOST_BYTES else {"type": "http.disconnect"}
+
+    return limited
+
+
+async def _refuse(send: Send, status: int, words: str) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": words.encode()})
