@@ -148,7 +148,7 @@ def decide_many(work: Workspace, viewer: Account, asked: Filter, mark: str, wish
 def assign(work: Workspace, viewer: Account, keys: Collection[str], assignee: str, due: str) -> None:
     """Hands conflicts to an account (or nobody), until a day (or whenever)."""
     rows = [showing.find(work, key, viewer) for key in keys]
-    known = work.vault.known(assignee) if assignee else None
+    known = work.vault.account_of(assignee) if assignee else None
     if assignee and (known is None or not known.account.active):
         raise UsageError("There is no such account to assign to.")
     found = [one.conflict_key for one in rows]

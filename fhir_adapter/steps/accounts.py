@@ -60,7 +60,7 @@ def add(work: Workspace, account: Account, password: str | None) -> None:
 
 def change(work: Workspace, name: str, changes: dict[str, Any], by: str = "") -> None:
     """Changes an account; its sessions end. Raises UsageError where it does not exist or would fit no longer."""
-    known = work.vault.known(name)
+    known = work.vault.account_of(name)
     if known is None:
         raise UsageError(f"There is no account {name}; `fhir-adapter users list` shows all.")
     values = dict(changes)
@@ -86,7 +86,7 @@ def _check_hospitals(work: Workspace, role: Role, hospitals: tuple[str, ...]) ->
 
 def check_password(work: Workspace, name: str, password: str) -> Account:
     """The account of that name and password. Raises Forbidden, in the same words whatever is wrong."""
-    known = work.vault.known(name)
+    known = work.vault.account_of(name)
     now = work.clock()
     locked = known is not None and known.locked_until is not None and known.locked_until > now
     secret = known.secret if known is not None and known.secret is not None and not locked else _nobody()

@@ -155,9 +155,10 @@ def conclude_decided(work: Workspace, lease: Lease) -> list[str] | None:
     subjects = sorted({str(one["subject"]) for one in conflicts})
     kinds = {one["kind"] for one in work.trial.rows("conflict", "subject", subjects)}
     identities = identity_disputes(work) if kinds & IDENTITY_KINDS else []
+    known = Given(decisions=decisions, identities=identities)
     for start in range(0, len(subjects), AT_ONCE):
         lease = renewed(work, lease)
-        _conclude_some(work, lease, subjects[start : start + AT_ONCE], Given(decisions=decisions, identities=identities), shared=False)
+        _conclude_some(work, lease, subjects[start : start + AT_ONCE], known, shared=False)
     if fresh:
         work.trial.set_cursor(lease, DECISIONS, Place(max(one.number for one in decisions), ""))
     return subjects

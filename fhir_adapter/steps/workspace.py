@@ -64,7 +64,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         """The role of a person of the settings, or of an account of the review desk; empty for anybody else."""
         if by in self.study.settings.people:
             return self.study.settings.people[by].role
-        known = self.vault.known(by)
+        known = self.vault.account_of(by)
         if known is None or not known.account.active:
             return ""
         owner = SETTLES.get(known.account.role)

@@ -16,7 +16,7 @@ from fhir_adapter.store.records import Signature
 _COLUMNS = "name, printed, role, hospitals, reads_as, sees_raw, state, secret, external, failures, locked_until, since"
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class KeptAccount(msgspec.Struct, frozen=True, kw_only=True):
     """An account with what only signing in needs: the hash of its secret, and how often it was guessed wrong."""
 
     account: Account
@@ -44,14 +44,14 @@ class Accounts(OpenVault):
             rows = transaction.rows(f"SELECT {_COLUMNS} FROM account ORDER BY name")
         return [_account(row) for row in rows]
 
-    def known(self, name: str = "", external: str = "") -> Known | None:
+    def account_of(self, name: str = "", external: str = "") -> KeptAccount | None:
         """The account of that name, or of that subject at the identity provider."""
         column, value = ("external", external) if external else ("name", name)
         with self.database.reading() as transaction:
             row = transaction.row(f"SELECT {_COLUMNS} FROM account WHERE {column} = ?", (cleaned(value),))
         if row is None:
             return None
-        return Known(account=_account(row), secret=row[7], failures=int(row[9]),
+        return KeptAccount(account=_account(row), secret=row[7], failures=int(row[9]),
                      locked_until=None if row[10] is None else instant(row[10]))
 
     def add_account(self, account: Account, secret: str | None, signed: Signature) -> None:
