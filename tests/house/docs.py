@@ -5,6 +5,7 @@ from fhir_adapter.core.problems import CODES
 from fhir_adapter.core.tables import FACT_COLUMNS, columns_of
 from fhir_adapter.review.kinds import KINDS
 from fhir_adapter.store.dictionary import Described, data_dictionary
+from tests.endpoints.rules import page as rules_page
 from tests.house.house import ROOT
 
 
@@ -80,6 +81,7 @@ PAGES = {
     "problems.md": problems_page,
     "conflicts.md": conflicts_page,
     "data-dictionary.md": dictionary_page,
+    "rules.md": rules_page,
 }
 """Every such page below docs/, and who makes it."""
 
