@@ -5,6 +5,13 @@ from fractions import Fraction
 
 import msgspec
 
+from fhir_adapter.core import ucum
+
+MOST_READ = 1_000
+"""How many codes that no row spells are remembered."""
+LONGEST = 40
+"""A longer text is no unit."""
+
 MASS_PER_VOLUME = "mass/volume"
 """Dimension whose first unit is g/L."""
 AMOUNT_PER_VOLUME = "amount/volume"
@@ -23,12 +30,14 @@ class Unit(msgspec.Struct, frozen=True):
 class Units:
     """The rows of mappings/units.csv, asked by UCUM code or by the unit's text.
 
-    Case counts (`MG` is not `mg` in UCUM), unless the row itself spells the other case.
+    Case counts (`MG` is not `mg` in UCUM), unless the row itself spells the other case. A code that no row spells is
+    read as UCUM, if it is exactly so much of a unit that a row spells; a text never is (`K/uL` is not kelvin).
     """
 
     def __init__(self, rows: tuple[Unit, ...]) -> None:
         self.rows = rows
         self._by_text = {row.written: row for row in rows}
+        self._read: dict[str, Unit | None] = {}
         self._ratios: dict[tuple[str, str, str], tuple[Decimal, Decimal] | None] = {}
 
     def find(self, code: str | None, text: str | None) -> Unit | None:
@@ -36,6 +45,22 @@ class Units:
         for written in (code, text):
             if written and (unit := self._by_text.get(written.strip())) is not None:
                 return unit
+        return self._as_ucum(code.strip()) if code else None
+
+    def _as_ucum(self, code: str) -> Unit | None:
+        """A code that no row spells, read once: this is the slow way."""
+        if code not in self._read:
+            if len(self._read) >= MOST_READ:
+                self._read.clear()
+            self._read[code] = self._by_ucum(code)
+        return self._read[code]
+
+    def _by_ucum(self, code: str) -> Unit | None:
+        for dimension in sorted(ucum.DIMENSIONS):
+            first = next((row for row in self.rows if row.dimension == dimension and row.factor == 1), None)
+            found = ucum.ratio(code, first.ucum) if first is not None and len(code) <= LONGEST else None
+            if found is not None:
+                return Unit(code, code, dimension, found)
         return None
 
     def convert(self, value: Decimal, unit: Unit, target: str, molar_mass: str = "") -> Decimal | None:
