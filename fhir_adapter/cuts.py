@@ -1,4 +1,4 @@
-"""The story's other half: results are frozen, proved, compared and handed on. One function for each verb.
+"""The story's other half: results are tried, frozen, proved, compared and handed on. One function for each verb.
 
 As in `flow.py`, how a step goes across rooms stands in `steps/`.
 """
@@ -8,14 +8,22 @@ from pathlib import Path
 
 from fhir_adapter.core.errors import DatabaseError
 from fhir_adapter.core.runs import Progress, silent
-from fhir_adapter.steps import cutting, differing, proving
+from fhir_adapter.steps import cutting, differing, proving, sensitivity
 from fhir_adapter.steps.cutting import NewCut
 from fhir_adapter.steps.differing import Difference
+from fhir_adapter.steps.leases import trial_lease
 from fhir_adapter.steps.proving import Proof
+from fhir_adapter.steps.sensitivity import Impact
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.records import Cut
 
 __all__ = ["NewCut"]
+
+
+def impacts(work: Workspace, told: Progress = silent) -> list[Impact]:
+    """What each open conflict could move, were it settled in each way that is possible; stored, ranked, returned."""
+    with trial_lease(work) as lease:
+        return sensitivity.compute(work, lease, told)
 
 
 def create(work: Workspace, wanted: NewCut, told: Progress = silent) -> tuple[Cut, Path]:

@@ -38,7 +38,7 @@ def list_conflicts(
     study: StudyOption = HERE,
     json: JsonOption = False,
 ) -> None:
-    """List conflicts, open ones first."""
+    """List conflicts, open ones first; after `derive --sensitivity` those first that can move most."""
     from fhir_adapter import flow
 
     with workspace(study) as work:
@@ -48,9 +48,9 @@ def list_conflicts(
         return
     table(
         "Conflicts",
-        ("key", "kind", "subject", "hospitals", "state", "owner", "blocking", "meanwhile"),
+        ("key", "kind", "subject", "hospitals", "state", "owner", "blocking", "moves", "meanwhile"),
         [(r.key[:12], r.kind, r.subject or "", ", ".join(r.hospitals), r.state, r.owner, yes(r.blocking),
-          r.meanwhile) for r in rows],
+          "" if r.moves is None else r.moves, r.meanwhile) for r in rows],
     )
 
 

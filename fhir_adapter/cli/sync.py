@@ -119,12 +119,30 @@ def settle(study: StudyOption = HERE, json: JsonOption = False) -> None:
         _concluded(flow.conclude(work, told), json)
 
 
-def derive(study: StudyOption = HERE, json: JsonOption = False) -> None:
+def derive(
+    sensitivity: Annotated[bool, typer.Option(
+        "--sensitivity", help="Also try every way of settling each open conflict, and rank them by what they move.")
+    ] = False,
+    study: StudyOption = HERE,
+    json: JsonOption = False,
+) -> None:
     """Conclude anew for every subject: response, progression, survival, toxicity, exposure."""
-    from fhir_adapter import flow
+    from fhir_adapter import cuts, flow
 
     with workspace(study) as work, progress() as told:
-        _concluded(flow.conclude(work, told, everyone=True), json)
+        subjects = flow.conclude(work, told, everyone=True)
+        impacts = cuts.impacts(work, told) if sensitivity else []
+    if not sensitivity:
+        _concluded(subjects, json)
+        return
+    if json:
+        as_json({"subjects": subjects, "impacts": impacts})
+        return
+    _concluded(subjects, json)
+    table("What open conflicts can move", ("rank", "conflict", "kind", "subject", "ways", "subject values",
+                                           "study values"),
+          [(one.rank, one.conflict_key[:12], one.kind, one.subject or "", len(one.effects), one.subject_values,
+            one.study_values) for one in impacts])
 
 
 def status(study: StudyOption = HERE, json: JsonOption = False) -> None:

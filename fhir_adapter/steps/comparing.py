@@ -70,13 +70,20 @@ def _value(row: Any, text: str) -> Value:
 
 
 def _time(row: Any) -> tuple[str, str, str]:
+    """The investigator's clocks go by their rule alone, another reader's also by its role."""
     day = f" {row.date}" if isinstance(row.date, str) else ""
     imputed = f", {row.imputed} imputed" if isinstance(row.imputed, str) else ""
-    return row.endpoint, row.rule, f"{row.status}{day} ({row.reason}{imputed})"
+    reader = row.evaluator if row.evaluator not in ("", "investigator") else ""
+    rule = ", ".join(one for one in (row.rule, reader) if one)
+    return row.endpoint, rule, f"{row.status}{day} ({row.reason}{imputed})"
 
 
 def _best(row: Any) -> tuple[str, str, str]:
     return "BOR", f"{'confirmed' if row.confirmed else 'unconfirmed'}, {row.evaluator}, {row.source}", row.value
+
+
+def _immune(row: Any) -> tuple[str, str, str]:
+    return "IBOR", f"{'confirmed' if row.confirmed else 'unconfirmed'}, {row.evaluator}", row.value
 
 
 def _population(row: Any) -> tuple[str, str, str]:
@@ -98,8 +105,8 @@ def _exposure(row: Any) -> tuple[str, str, str]:
     return "EXPOSURE", row.treatment, ", ".join(said + group) or "given"
 
 
-_TOLD = {"time_to_event": _time, "best_response": _best, "population": _population, "baseline": _baseline,
-         "exposure": _exposure}
+_TOLD = {"time_to_event": _time, "best_response": _best, "immune_best_response": _immune,
+         "population": _population, "baseline": _baseline, "exposure": _exposure}
 
 
 def _number(amount: Any) -> str:
@@ -122,7 +129,8 @@ def study_values(made: Summary) -> dict[Key, Value]:
     """The study's own values: response rates under each rule, medians of every curve, population sizes."""
     found = {
         ("ORR", "confirmed"): _rate(made.orr_confirmed), ("ORR", "unconfirmed"): _rate(made.orr_unconfirmed),
-        ("DCR", "confirmed"): _rate(made.dcr),
+        ("ORR", "confirmed, without irradiated targets"): _rate(made.orr_unirradiated),
+        ("DCR", "confirmed"): _rate(made.dcr), ("CBR", "confirmed"): _rate(made.cbr),
         **{(f"MEDIAN {one.endpoint}", one.rule): _median(one) for one in made.curves},
         **{("N", name): str(getattr(made, name)) for name in ("screened", "enrolled", "treated", "evaluable")},
         **{("AE", f"{one.name}, {what}"): str(getattr(one, what)) for one in made.adverse_events

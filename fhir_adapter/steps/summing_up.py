@@ -27,7 +27,11 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class ConflictView(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the list of conflicts."""
+    """One line of the list of conflicts.
+
+    `rank` and `moves` (values that it can move) are there once `derive --sensitivity` has found them, and until the
+    values in dispute or the subject's results change.
+    """
 
     key: str
     kind: str
@@ -37,6 +41,8 @@ class ConflictView(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     blocking: bool
     meanwhile: str
+    rank: int | None = None
+    moves: int | None = None
 
 
 class ConflictShown(msgspec.Struct, frozen=True):
@@ -105,15 +111,22 @@ def is_open(work: Workspace) -> bool:
 
 
 def conflicts(work: Workspace, *, kind: str = "", state: str = "open") -> list[ConflictView]:
-    """Conflicts, blocking ones first, then by kind and subject."""
-    rows: Iterable[Any] = work.trial.frames(("conflict",))["conflict"].itertuples()
-    found = [
-        ConflictView(key=row.key, kind=row.kind, subject=row.subject, hospitals=tuple(json.loads(row.hospitals)),
-                     state=row.state, owner=row.owner, blocking=bool(row.blocking),
-                     meanwhile=BY_NAME[row.kind].meanwhile)
-        for row in rows if kind in ("", row.kind) and state in ("all", row.state)
-    ]
-    return sorted(found, key=lambda one: (one.state != "open", not one.blocking, one.kind, one.subject or "", one.key))
+    """Conflicts: open ones first, by what they can move as far as that is known, blocking ones, kind and subject."""
+    frames = work.trial.frames(("conflict", "impact"))
+    rows: Iterable[Any] = frames["conflict"].itertuples()
+    known: Iterable[Any] = frames["impact"].itertuples()
+    impacts = {(one.conflict_key, one.fingerprint): one for one in known}
+    found = []
+    for row in rows:
+        impact = impacts.get((row.key, row.fingerprint)) if row.state == "open" else None
+        if kind in ("", row.kind) and state in ("all", row.state):
+            found.append(ConflictView(
+                key=row.key, kind=row.kind, subject=row.subject, hospitals=tuple(json.loads(row.hospitals)),
+                state=row.state, owner=row.owner, blocking=bool(row.blocking), meanwhile=BY_NAME[row.kind].meanwhile,
+                rank=int(impact.rank) if impact else None,
+                moves=int(impact.subject_values + impact.study_values) if impact else None))
+    return sorted(found, key=lambda one: (one.state != "open", one.rank or len(found) + 1, not one.blocking, one.kind,
+                                          one.subject or "", one.key))
 
 
 def conflict(work: Workspace, key: str) -> ConflictShown:
@@ -135,9 +148,23 @@ def conflict(work: Workspace, key: str) -> ConflictShown:
     if row.decided_by == row.decided_by and row.decided_by is not None:
         lines.append(f"closed by decision {int(row.decided_by)}")
     if row.state == "open":
+        lines += _could_move(work, row)
         lines += [] if kind.meanwhile in row.message else [f"meanwhile: {kind.meanwhile}"]
         lines += [f"decide: fhir-adapter conflicts decide {row.key[:12]} CHOICE --by NAME --reason WHY [--value ...]"]
     return ConflictShown(row.key, lines)
+
+
+def _could_move(work: Workspace, row: Any) -> list[str]:
+    """What each way of settling a conflict would change, as the last `derive --sensitivity` found it."""
+    impacts = work.trial.rows("impact", "conflict_key", [row.key])
+    if not impacts or impacts[0]["fingerprint"] != row.fingerprint:
+        return []
+    moved = work.trial.rows("sensitivity", "conflict_key", [row.key])
+    return [f"could move {impacts[0]['subject_values']} values of subjects and {impacts[0]['study_values']} of the "
+            f"study (rank {impacts[0]['rank']})",
+            *(f"    if {one['label']}: {one['subject'] or 'study'} {one['endpoint']}"
+              f"{', ' + one['rule'] if one['rule'] else ''}: {one['before'] or 'none'} -> {one['after'] or 'none'}"
+              for one in moved)]
 
 
 def _facts(frame: Any) -> list[str]:

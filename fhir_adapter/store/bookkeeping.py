@@ -235,6 +235,42 @@ class WorkRow(Row, frozen=True, kw_only=True):
     last_decision: Annotated[int, column("number of the last decision about it, undone or not; 0: none")] = 0
 
 
+class ImpactRow(Row, frozen=True, kw_only=True):
+    """What an open conflict could move, as the last `derive --sensitivity` found it; gone once its subject changes."""
+
+    conflict_key: Annotated[str, column("the conflict")]
+    kind: Annotated[str, column("kind of conflict")]
+    subject: _Subject = None
+    fingerprint: Annotated[str, column("hash of the values in dispute then")]
+    rank: Annotated[int, column("1 moves most: by values of subjects and study, then by those of the study")]
+    alternatives: Annotated[int, column("ways of settling it that were tried")]
+    subject_values: Annotated[int, column("values of subjects that it can move")]
+    study_values: Annotated[int, column("response rates and medians that it can move")]
+    moves: Annotated[str, column("endpoints that it can move, a sorted JSON list")]
+
+
+class SensitivityRow(Row, frozen=True, kw_only=True):
+    """One value that would be another one, were a conflict settled in one of its ways."""
+
+    conflict_key: Annotated[str, column("the conflict")]
+    alternative: Annotated[int, column("counts the ways of settling it from 1")]
+    label: Annotated[str, column("the way, in words")]
+    subject: Annotated[str, column("trial number of the subject; empty for a value of the study")]
+    endpoint: Annotated[str, column("endpoint, as `fhir-adapter trace` names it; ORR, DCR, MEDIAN ... of the study")]
+    rule: Annotated[str, column("rule or part: censoring rules; confirmed, reader and source; population; term")]
+    before: Annotated[str, column("the value as it is, in words; empty: none")]
+    after: Annotated[str, column("the value as it would be, in words; empty: none")]
+
+
+class Outlook(Row, frozen=True, kw_only=True):
+    """How one value of a subject could change, over all open conflicts that can move it."""
+
+    subject: Annotated[str, column("trial number of the subject")]
+    endpoint: Annotated[str, column("endpoint, as `fhir-adapter trace` names it")]
+    rule: Annotated[str, column("rule or part, as in `sensitivity`")]
+    may_become: Annotated[str, column("a JSON list of conflict, kind, way and value")]
+
+
 # --- machinery -----------------------------------------------------------------------------------------------------
 
 
@@ -304,6 +340,10 @@ DECLARED: tuple[Declared, ...] = (
     Declared("worklist", WorkRow, ("conflict_key",), False,
              (("place", "conflict_key"), ("kind", "place", "conflict_key"),
               ("state", "kind", "blocking", "hospitals", "assignee"))),
+    Declared("impact", ImpactRow, ("conflict_key",), False, (("subject",),)),
+    Declared("sensitivity", SensitivityRow, ("conflict_key", "alternative", "subject", "endpoint", "rule"), False,
+             (("subject",),)),
+    Declared("outlook", Outlook, ("subject", "endpoint", "rule"), False),
     Declared("cursor", Cursor, ("name",), False),
     Declared("touched", Touched, ("subject",), False),
     Declared("fence", FenceRow, ("name",), False),

@@ -56,7 +56,8 @@ class SettledFacts(OpenTrial):
                 transaction.run_in(f"DELETE FROM {table} WHERE subject IN (?)", list(subjects))
                 if table in frames and len(frames[table]):
                     transaction.insert(table, self.tables.columns(table), self.rows_of(table, frames[table]))
-            transaction.run_in("DELETE FROM touched WHERE subject IN (?)", list(subjects))
+            for table in ("touched", "impact", "outlook"):  # how their values could change is no longer known
+                transaction.run_in(f"DELETE FROM {table} WHERE subject IN (?)", list(subjects))
 
     def rows_of(self, table: str, frame: "pd.DataFrame") -> list[tuple[Any, ...]]:
         """The rows of a frame as the table takes them."""

@@ -12,6 +12,7 @@ from fhir_adapter.store.mapped import MappedFacts
 from fhir_adapter.store.migrations.upgrading import upgrade
 from fhir_adapter.store.projections import Projections
 from fhir_adapter.store.schema import Furnish, prepare
+from fhir_adapter.store.sensitivities import Sensitivities
 from fhir_adapter.store.settled import SettledFacts
 from fhir_adapter.store.trial_tables import TrialTables
 from fhir_adapter.store.view_list import ALL
@@ -24,7 +25,7 @@ SCHEMA = "trial"
 """The trial database's schema on PostgreSQL."""
 
 
-class Trial(MappedFacts, SettledFacts, Frames, Digest, Projections, Worklist):
+class Trial(MappedFacts, SettledFacts, Frames, Digest, Projections, Worklist, Sensitivities):
     """An open trial database; each parent class is one part of it."""
 
 

@@ -99,10 +99,26 @@ V_EXPOSURE = View(
     ),
 )
 
+def _outlook(alias: str, endpoint: str, rule: str) -> str:
+    return (f"(SELECT o.may_become FROM outlook o WHERE o.subject = {alias}.subject AND o.endpoint = {endpoint} "
+            f"AND o.rule = {rule})")
+
+
+def _may_become(*branches: str) -> ViewColumn:
+    return col("may_become", branches, "what it would be, were an open conflict settled in each way that is possible: "
+               "a JSON list of conflict, kind, way and value; empty: nothing moves it, or `derive --sensitivity` has "
+               "not been run since the subject changed", source="outlook.may_become")
+
+
+_BEST_RULE = ("(CASE WHEN b.confirmed THEN 'confirmed' ELSE 'unconfirmed' END) || ', ' || b.evaluator || ', ' || "
+              "b.source")
+_TIME_RULE = ("e.rule || CASE WHEN COALESCE(e.evaluator, '') IN ('', 'investigator') THEN '' WHEN e.rule = '' "
+              "THEN e.evaluator ELSE ', ' || e.evaluator END")
+
 V_RESPONSE = View(
     name="v_response", adam="ADRS", title="one row a time point's overall response, and the best overall responses",
     key=("subject", "evaluator", "source", "parameter", "number"),
-    tables=("time_point", "best_response", "subject"),
+    tables=("time_point", "best_response", "subject", "outlook"),
     branches=("time_point t", "best_response b"),
     columns=(
         col("subject", ("t.subject", "b.subject"), "trial number of the subject"),
@@ -126,13 +142,14 @@ V_RESPONSE = View(
         col("change_permille", ("t.change_permille", "b.best_change_permille"),
             "change of the sum from baseline; for a best response the smallest one", type="integer", unit="permille"),
         *concluded("t", "b"),
+        _may_become("NULL", _outlook("b", "'BOR'", _BEST_RULE)),
     ),
 )
 
 V_TIME_TO_EVENT = View(
     name="v_time_to_event", adam="ADTTE", title="one row an endpoint and rule: start, end, and whether it is the event",
     key=("subject", "endpoint", "rule", "evaluator"),
-    tables=("time_to_event", "subject"),
+    tables=("time_to_event", "subject", "outlook"),
     branches=("time_to_event e",),
     columns=(
         col("subject", "e.subject", "trial number of the subject"),
@@ -151,6 +168,7 @@ V_TIME_TO_EVENT = View(
         col("reason", "e.reason", "what decided, as a code"),
         col("imputed", "e.imputed", "what of the date was imputed", codes=("day", "month", "date")),
         *concluded("e"),
+        _may_become(_outlook("e", "e.endpoint", _TIME_RULE)),
     ),
 )
 

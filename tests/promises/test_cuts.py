@@ -73,7 +73,7 @@ CHANGES = {
 
 @pytest.mark.parametrize(("backend", "hospital"), [
     ("sqlite", "south"), *(pytest.param(*one, marks=pytest.mark.hard) for one in (
-        ("postgresql", "south"), ("sqlite", "west"), ("postgresql", "west")))])
+        ("postgresql", "south"), ("sqlite", "west")))])
 def test_what_was_known_stays(
     own_hall: Hall, request: pytest.FixtureRequest, tmp_path: Path, backend: str, hospital: str
 ) -> None:

@@ -40,9 +40,9 @@ CHOICES = {
 
 
 @pytest.mark.hard
-def test_a_preview_is_what_then_happens(hospitals: Hall, database_urls: Databases) -> None:
+def test_a_preview_is_what_then_happens(hospitals: Hall, sqlite_urls: Databases) -> None:
     """Facts laid over, codes mapped anew, persons joined and split: each foretold, done, found so, and taken back."""
-    with hospitals.workspace(database_urls) as opened:
+    with hospitals.workspace(sqlite_urls) as opened:
         work = hurried(opened)
         flow.sync(work, [])
         rows = {row["kind"]: row for row in _decisions()}

@@ -395,6 +395,23 @@ def _immune_time_point() -> None:
     )
 
 
+def _impact() -> None:
+    op.create_table('impact',
+        sa.Column('conflict_key', sa.Text(), nullable=False, comment='the conflict'),
+        sa.Column('kind', sa.Text(), nullable=False, comment='kind of conflict'),
+        sa.Column('subject', sa.Text(), nullable=True, comment='trial number of the subject; empty for what concerns none or several'),
+        sa.Column('fingerprint', sa.Text(), nullable=False, comment='hash of the values in dispute then'),
+        sa.Column('rank', sa.Integer(), nullable=False, comment='1 moves most: by values of subjects and study, then by those of the study'),
+        sa.Column('alternatives', sa.Integer(), nullable=False, comment='ways of settling it that were tried'),
+        sa.Column('subject_values', sa.Integer(), nullable=False, comment='values of subjects that it can move'),
+        sa.Column('study_values', sa.Integer(), nullable=False, comment='response rates and medians that it can move'),
+        sa.Column('moves', sa.Text(), nullable=False, comment='endpoints that it can move, a sorted JSON list'),
+        sa.PrimaryKeyConstraint('conflict_key', name='pk_impact'),
+    comment='What an open conflict could move, as the last `derive --sensitivity` found it; gone once its subject changes.'
+    )
+    op.create_index('ix_impact_subject', 'impact', ['subject'], unique=False)
+
+
 def _lab_toxicity() -> None:
     op.create_table('lab_toxicity',
         sa.Column('subject', sa.Text(), autoincrement=False, nullable=False, comment='trial number of the subject'),
@@ -449,6 +466,17 @@ def _origin() -> None:
     comment='One mapped version of one record, and what became of it.'
     )
     op.create_index('ix_origin_subject', 'origin', ['subject'], unique=False)
+
+
+def _outlook() -> None:
+    op.create_table('outlook',
+        sa.Column('subject', sa.Text(), nullable=False, comment='trial number of the subject'),
+        sa.Column('endpoint', sa.Text(), nullable=False, comment='endpoint, as `fhir-adapter trace` names it'),
+        sa.Column('rule', sa.Text(), nullable=False, comment='rule or part, as in `sensitivity`'),
+        sa.Column('may_become', sa.Text(), nullable=False, comment='a JSON list of conflict, kind, way and value'),
+        sa.PrimaryKeyConstraint('subject', 'endpoint', 'rule', name='pk_outlook'),
+    comment='How one value of a subject could change, over all open conflicts that can move it.'
+    )
 
 
 def _placement() -> None:
@@ -523,6 +551,22 @@ def _run() -> None:
         sa.PrimaryKeyConstraint('id', name='pk_run'),
     comment='One run of the program, as the vault has it.'
     )
+
+
+def _sensitivity() -> None:
+    op.create_table('sensitivity',
+        sa.Column('conflict_key', sa.Text(), nullable=False, comment='the conflict'),
+        sa.Column('alternative', sa.Integer(), nullable=False, comment='counts the ways of settling it from 1'),
+        sa.Column('label', sa.Text(), nullable=False, comment='the way, in words'),
+        sa.Column('subject', sa.Text(), nullable=False, comment='trial number of the subject; empty for a value of the study'),
+        sa.Column('endpoint', sa.Text(), nullable=False, comment='endpoint, as `fhir-adapter trace` names it; ORR, DCR, MEDIAN ... of the study'),
+        sa.Column('rule', sa.Text(), nullable=False, comment='rule or part: censoring rules; confirmed, reader and source; population; term'),
+        sa.Column('before', sa.Text(), nullable=False, comment='the value as it is, in words; empty: none'),
+        sa.Column('after', sa.Text(), nullable=False, comment='the value as it would be, in words; empty: none'),
+        sa.PrimaryKeyConstraint('conflict_key', 'alternative', 'subject', 'endpoint', 'rule', name='pk_sensitivity'),
+    comment='One value that would be another one, were a conflict settled in one of its ways.'
+    )
+    op.create_index('ix_sensitivity_subject', 'sensitivity', ['subject'], unique=False)
 
 
 def _site() -> None:
@@ -1514,13 +1558,16 @@ def upgrade() -> None:
     _fence()
     _immune_best_response()
     _immune_time_point()
+    _impact()
     _lab_toxicity()
     _origin()
+    _outlook()
     _placement()
     _planned_assessment()
     _population()
     _problem()
     _run()
+    _sensitivity()
     _site()
     _subject()
     _time_point()
@@ -1590,13 +1637,16 @@ _TABLES = (
     "time_point",
     "subject",
     "site",
+    "sensitivity",
     "run",
     "problem",
     "population",
     "planned_assessment",
     "placement",
+    "outlook",
     "origin",
     "lab_toxicity",
+    "impact",
     "immune_time_point",
     "immune_best_response",
     "fence",

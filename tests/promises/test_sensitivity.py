@@ -1,0 +1,116 @@
+"""What open conflicts could move: all ways of settling them tried at once give what previews give one by one."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from fhir_adapter import cuts, flow
+from fhir_adapter.review.alternatives import alternatives
+from fhir_adapter.steps import previewing, sensitivity
+from fhir_adapter.steps.identity import IDENTITY_KINDS
+from fhir_adapter.steps.settling import given, read, settled_and_derived
+from fhir_adapter.steps.workspace import Workspace
+from tests.databases import Databases
+from tests.flow.conftest import Hall, databases
+from tests.promises.conftest import hurried
+
+__all__ = ["databases"]
+
+Tried = tuple[Workspace, list[sensitivity.Impact], str]
+
+
+@pytest.fixture(scope="module")
+def tried(hospitals: Hall, databases: Databases) -> Iterator[Tried]:
+    """One hospital, synced, its conflicts tried; and the digest before that."""
+    with hospitals.workspace(databases, ("south",)) as opened:
+        work = hurried(opened)
+        flow.sync(work, [])
+        digest = work.trial.digest()
+        yield work, cuts.impacts(work), digest
+
+
+@pytest.mark.hard
+def test_together_is_as_one_by_one(tried: Tried) -> None:
+    """Laid over in rounds beside the other subjects, an alternative moves what its preview alone says."""
+    work, impacts, _ = tried
+    known = given(work)
+    compared = 0
+    for one in impacts:
+        if one.subject is None or one.kind in IDENTITY_KINDS:
+            continue
+        said = read(work, [one.subject], known, shared=False)
+        conflict = next(row for row in settled_and_derived(work, said, known).settled.conflicts
+                        if row.key == one.conflict_key)
+        ways = alternatives(conflict, said.frames, sensitivity._recorded(work, conflict))
+        assert [way.label for way in ways] == [effect.label for effect in one.effects]
+        for way, effect in zip(ways, one.effects, strict=True):
+            if way.choice:
+                choice = flow.Choice(conflict=one.conflict_key, choice=way.choice, value=way.value)
+                shown = previewing.preview(work, choice)
+                assert [(c.subject, c.endpoint, c.rule, c.before, c.after) for c in shown.changes] == [
+                    (c.subject, c.endpoint, c.rule, c.before, c.after) for c in effect.changes], way
+                compared += 1
+    assert compared > 10
+
+
+def test_it_ranks_and_is_not_under_the_digest(tried: Tried) -> None:
+    """Every open conflict has a rank, those that move most first; lists go by it; the digest is as before."""
+    work, impacts, digest = tried
+    assert work.trial.digest() == digest
+    assert [one.rank for one in impacts] == list(range(1, len(impacts) + 1))
+    moved = [one.subject_values + one.study_values for one in impacts]
+    assert moved == sorted(moved, reverse=True)
+    assert moved[0] > 0
+    shown = flow.conflicts(work)
+    assert [one.key for one in shown] == [one.conflict_key for one in impacts]
+    assert [one.moves for one in shown] == moved
+    assert "could move" in "\n".join(flow.conflict(work, shown[0].key).lines)
+
+
+def test_a_year_of_death_may_be_any_day_of_it(tried: Tried) -> None:
+    """ATC-046 died in 2024, no more is known: dead on its last day, on the first that can be, or alive (excluded).
+
+    Expected: endpoints.md §0.15 (bounds of an imputed date: from the start of the clock on), §7 (last known alive).
+    """
+    work, _, _ = tried
+    row = _view(work, "ATC-046", "OS")
+    may = {one["if"]: one["value"] for one in json.loads(row["may_become"]) if one["kind"] == "partial_date"}
+    assert may["death on the last possible day"] == "event 2024-12-31 (death)"
+    assert may["death on the first possible day"] == f"event {max(row['start'], '2024-01-01')} (death)"
+    assert may["it is wrong"].startswith("censored ")
+    assert may["it is wrong"].endswith("(last_alive)")
+    assert row["provisional"]
+    assert "partial_date" in json.loads(row["held_kinds"])
+
+
+def _view(work: Workspace, subject: str, endpoint: str) -> dict[str, Any]:
+    names = ("start", "may_become", "provisional", "held_kinds")
+    with work.trial.database.reading() as transaction:
+        row = transaction.row(f"SELECT {', '.join(names)} FROM v_time_to_event WHERE subject = ? AND endpoint = ? "
+                              "AND headline", (subject, endpoint))
+    return dict(zip(names, row, strict=True))
+
+
+@pytest.mark.hard
+def test_codes_and_persons_are_tried_too(hospitals: Hall, sqlite_urls: Databases) -> None:
+    """A code may mean nothing or (of a drug) a drug of each class; two records may be two persons after all."""
+    with hospitals.workspace(sqlite_urls, ("west",)) as opened:
+        work = hurried(opened)
+        flow.sync(work, [])
+        ways = {(one.kind, effect.label) for one in cuts.impacts(work) for effect in one.effects}
+    assert {("unmapped_code", "it means nothing here"), ("unmapped_code", "another anticancer drug"),
+            ("unmapped_code", "a study drug"), ("merged_patient", "two persons")} <= ways
+
+
+def test_what_was_decided_is_no_longer_ranked(tried: Tried) -> None:
+    """A subject's ranks go when its results are concluded anew; the others stay. (The last test of this module.)"""
+    work, impacts, _ = tried
+    one = next(one for one in impacts if one.kind == "partial_date")
+    flow.decide(work, flow.Choice(conflict=one.conflict_key, choice="confirm", reason="as it is", by="inv1"))
+    left = flow.conflicts(work)
+    assert one.conflict_key not in {row.key for row in left}
+    same = {row.key: row.rank for row in left if row.subject != one.subject}
+    assert same == {row.conflict_key: row.rank for row in impacts if row.subject != one.subject}
+    assert _view(work, "ATC-046", "OS")["may_become"] is None
