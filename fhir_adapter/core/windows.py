@@ -26,7 +26,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     honoured: bool = True
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One record of a page: its head, read for membership, and its bytes as they came.
 
     `subjects` are the Patient references found in subject, patient, individual; `deleted` marks a history entry

@@ -10,7 +10,7 @@ from fhir_adapter.core.facts import Fact
 from fhir_adapter.core.problems import Problem
 
 
-class MappedRecord(msgspec.Struct, frozen=True, kw_only=True):
+class MappedRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One version of one record as mapping left it.
 
     `facts` are (table, fact_key, fact); `more_origins` are (fact_key, resource, ordinal, element) of facts that rest

@@ -48,10 +48,11 @@ class Database:
         with told(self.which), self.engine.connect() as connection:
             if self.backend == "postgresql":  # SQLite's readers see one moment anyway
                 connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            begun = connection.begin()
             try:
                 yield Transaction(connection)
             finally:
-                connection.rollback()
+                begun.rollback()
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
@@ -142,7 +143,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writer = connection.get_execution_options().get("writer", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN IMMEDIATE" if writer else "BEGIN")
 
 
 @contextmanager

@@ -23,6 +23,7 @@ _RESOURCE = ("key", "hospital", "type", "fhir_id", "patient", "ordinal", "ordina
              "last_updated", "sha256", "canonical")
 _VERSION = ("resource", "ordinal", "hospital", "seq", "kind", "version_id", "last_updated", "sha256", "body",
             "encoding", "url", "received_at", "run", "was_head")
+_CONTENT, _DELETED = Kind.CONTENT.value, Kind.DELETED.value
 _READ = (
     "SELECT r.key, v.ordinal, v.hospital, v.seq, r.type, r.fhir_id, r.patient, v.kind, v.version_id, v.last_updated, "
     "v.sha256, v.body, v.encoding, v.url, v.received_at, v.run, r.ordinal, v.was_head "
@@ -30,14 +31,18 @@ _READ = (
 )
 
 
-class _State:
+class _State(msgspec.Struct, gc=False):
     """A record as it stands while a page is worked in."""
 
-    def __init__(self, row: Any) -> None:
-        self.hospital, self.type, self.fhir_id, self.patient = row[1:5]
-        self.ordinal, self.ordinals, self.kind = row[5:8]
-        self.seen = Seen(row[8], row[9], row[7] == Kind.DELETED, row[10], row[11])
-        self.body: bytes | None = None
+    hospital: str
+    type: str
+    fhir_id: str
+    patient: str | None
+    ordinal: int
+    ordinals: int
+    kind: str
+    seen: Seen
+    body: bytes | None = None
 
     def row(self, key: str) -> tuple[Any, ...]:
         head = self.seen
@@ -52,6 +57,7 @@ class _Intake:
         self.transaction, self.hospital, self.states = transaction, hospital, states
         self.seen, self.fresh = seen, set[int]()
         self.versions: list[tuple[Any, ...]] = []
+        """Rows of `version` without their place: sequence number, time and run are the same step for all of them."""
         self.changed: set[str] = set()
         self.begun: set[str] = set()
         self.unchanged = self.repeated = self.outside = 0
@@ -65,7 +71,7 @@ class _Intake:
             if kept.entry.deleted:
                 self.outside += 1  # we never had it, so nothing is lost by its going
                 return
-            self._begin(key, kept)
+            self._begin(key, kept, new)
             self._version(key, kept, new, is_head=True)
         else:
             verdict = succession.compare(new, state.seen, same_content=self._same_content(key, new, kept, state))
@@ -96,9 +102,8 @@ class _Intake:
 
     def _have(self, key: str, new: Seen) -> bool:
         """Whether this very version, older than the head, is kept already."""
-        kind = Kind.DELETED if new.deleted else Kind.CONTENT
-        wanted = (key, kind.value, new.version_id, new.last_updated, new.sha256)
-        if any((row[0], *row[4:8]) == wanted for row in self.versions):
+        wanted = (key, _DELETED if new.deleted else _CONTENT, new.version_id, new.last_updated, new.sha256)
+        if any((row[0], *row[2:6]) == wanted for row in self.versions):
             return True
         found = self.transaction.value(
             "SELECT 1 FROM version WHERE resource = ? AND kind = ? AND version_id = ? AND last_updated = ? "
@@ -106,24 +111,24 @@ class _Intake:
         )
         return found is not None
 
-    def _begin(self, key: str, kept: Kept) -> None:
+    def _begin(self, key: str, kept: Kept, new: Seen) -> None:
         entry = kept.entry
         self.begun.add(key)
-        self.states[key] = _State((key, self.hospital, entry.type, entry.id, kept.patient, 0, 0, "", "", "", "", None))
+        self.states[key] = _State(self.hospital, entry.type, entry.id, kept.patient, 0, 0, "", new)
 
     def _version(self, key: str, kept: Kept, new: Seen, *, is_head: bool) -> None:
         state, entry = self.states[key], kept.entry
         state.ordinals += 1
-        kind = Kind.DELETED if entry.deleted else Kind.CONTENT
+        kind = _DELETED if entry.deleted else _CONTENT
         if is_head:
             if not entry.version_id and not entry.deleted:  # from now on content alone tells what is new
                 new = msgspec.structs.replace(new, canonical=succession.canonical_sha(entry.body))
-            state.ordinal, state.kind, state.seen, state.body = state.ordinals, kind.value, new, entry.body
+            state.ordinal, state.kind, state.seen, state.body = state.ordinals, kind, new, entry.body
             if kept.patient is not None:
                 state.patient = kept.patient
         self.changed.add(key)
-        self.versions.append((key, state.ordinals, self.hospital, 0, kind.value, new.version_id, new.last_updated,
-                              new.sha256, entry.body, "identity", cleaned(entry.url), "", 0, int(is_head)))
+        self.versions.append((key, state.ordinals, kind, new.version_id, new.last_updated, new.sha256, entry.body,
+                              cleaned(entry.url), int(is_head)))
 
 
 def _mark(key: str, new: Seen) -> int:
@@ -182,8 +187,7 @@ class Raw(OpenVault):
                 state.ordinals += 1
                 state.kind = Kind.NOT_VISIBLE.value
                 intake.changed.add(key)
-                intake.versions.append((key, state.ordinals, hospital, 0, state.kind, "", "", "", b"",
-                                        "identity", "", "", 0, 0))
+                intake.versions.append((key, state.ordinals, state.kind, "", "", "", b"", "", 0))
             _write(transaction, intake, run, stamp(now))
         return len(intake.versions)
 
@@ -215,13 +219,13 @@ class Raw(OpenVault):
                 rows = transaction.rows(_READ + "WHERE v.hospital = ? AND v.seq > ? AND v.seq <= ? ORDER BY v.seq",
                                         (hospital, start, start + limit))
                 if rows:
-                    return [_version(row) for row in rows]
+                    return [Version(*row) for row in rows]
         return []
 
     def versions_of(self, keys: Collection[str]) -> list[Version]:
         """All versions of these records, by key and ordinal."""
         with self.database.reading() as transaction:
-            found = [_version(row) for row in transaction.rows_in(_READ + "WHERE v.resource IN (?)", keys)]
+            found = [Version(*row) for row in transaction.rows_in(_READ + "WHERE v.resource IN (?)", keys)]
         return sorted(found, key=lambda version: (version.key, version.ordinal))
 
     def head_of(self, key: str) -> Version | None:
@@ -232,7 +236,7 @@ class Raw(OpenVault):
         """The newest versions of several records, by key: for resolving references."""
         with self.database.reading() as transaction:
             rows = transaction.rows_in(_READ + "WHERE v.ordinal = r.ordinal AND v.resource IN (?)", keys)
-            return {row[0]: _version(row) for row in rows}
+            return {row[0]: Version(*row) for row in rows}
 
     def heads_of_type(self, hospital: str, resource_type: str) -> list[Version]:
         """The newest versions of all records of a type that are there, by key: for looking records up by content."""
@@ -241,7 +245,7 @@ class Raw(OpenVault):
                 _READ + "WHERE r.hospital = ? AND r.type = ? AND r.kind <> 'deleted' AND v.ordinal = r.ordinal",
                 (hospital, resource_type),
             )
-        return sorted((_version(row) for row in rows), key=lambda version: version.key)
+        return sorted((Version(*row) for row in rows), key=lambda version: version.key)
 
     def keys_of_patient(self, hospital: str, patient: str) -> list[str]:
         """The keys of all records of a hospital's patient: to be mapped again when the patient becomes another
@@ -271,26 +275,23 @@ def _last_seq(transaction: Transaction, hospital: str) -> int:
     return int(transaction.value("SELECT last FROM sequence WHERE hospital = ?", (hospital,)) or 0)
 
 
-def _version(row: Any) -> Version:
-    told = list(row)
-    told[-1] = bool(told[-1])  # SQLite knows no booleans
-    return Version(*told)
-
-
 def _resources(transaction: Transaction, keys: Collection[str]) -> Iterator[Any]:
     return transaction.rows_in(f"SELECT {', '.join(_RESOURCE)} FROM resource WHERE key IN (?)", keys)
 
 
 def _states(transaction: Transaction, keys: Collection[str]) -> dict[str, _State]:
-    return {row[0]: _State(row) for row in _resources(transaction, keys)}
+    return {key: _State(*told, Seen(version_id, updated, told[-1] == _DELETED, sha256, canonical))
+            for key, *told, version_id, updated, sha256, canonical in _resources(transaction, keys)}
 
 
 def _storable(kept: tuple[Kept, ...]) -> tuple[list[Kept], tuple[Damage, ...]]:
+    if storable("".join([text for item in kept for text in _texts(item)])):
+        return list(kept), ()
     good: list[Kept] = []
     bad: list[Damage] = []
     for item in kept:
         entry = item.entry
-        if storable("".join((entry.type, entry.id, entry.version_id, entry.last_updated, item.patient or ""))):
+        if storable("".join(_texts(item))):
             good.append(item)
         else:
             bad.append(Damage(code="bad_text", message="id, version or time holds NUL or a lone surrogate",
@@ -299,14 +300,18 @@ def _storable(kept: tuple[Kept, ...]) -> tuple[list[Kept], tuple[Damage, ...]]:
     return good, tuple(bad)
 
 
+def _texts(item: Kept) -> tuple[str, ...]:
+    entry = item.entry
+    return entry.type, entry.id, entry.version_id, entry.last_updated, item.patient or ""
+
+
 def _write(transaction: Transaction, intake: _Intake, run: int, at: str) -> None:
     """Gives the new versions their places in the hospital's sequence and writes them."""
     if not intake.versions:
         return
     last = _last_seq(transaction, intake.hospital)
-    numbered = [
-        (*row[:3], last + number, *row[4:11], at, run, row[13]) for number, row in enumerate(intake.versions, start=1)
-    ]
+    numbered = [(key, ordinal, intake.hospital, seq, *told, "identity", url, at, run, was_head)
+                for seq, (key, ordinal, *told, url, was_head) in enumerate(intake.versions, start=last + 1)]
     transaction.upsert("sequence", ("hospital", "last"), ("hospital",), [(intake.hospital, last + len(numbered))])
     states = intake.states
     transaction.insert("resource", _RESOURCE, [states[key].row(key) for key in sorted(intake.begun)])

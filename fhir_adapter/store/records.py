@@ -39,11 +39,11 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
-class Version(msgspec.Struct, frozen=True):
+class Version(msgspec.Struct, frozen=True, gc=False):
     """One raw version of a record; its fields stand in the order in which they are read.
 
-    `head` is the ordinal of the record's newest version; `was_head` tells whether this one has ever been that
-    (one that came late, older than the head, has not). `patient` is the hospital's Patient id.
+    `head` is the ordinal of the record's newest version; `was_head` is 1 if this one has ever been that, 0 if
+    it came late, older than the head. `patient` is the hospital's Patient id.
     """
 
     key: str
@@ -63,7 +63,7 @@ class Version(msgspec.Struct, frozen=True):
     received_at: str
     run: int
     head: int
-    was_head: bool
+    was_head: int
 
     @property
     def is_head(self) -> bool:
@@ -71,7 +71,7 @@ class Version(msgspec.Struct, frozen=True):
         return self.ordinal == self.head
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class Kept(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An entry of a page that belongs to the cohort, and to which patient (None: a record without one)."""
 
     entry: Entry

@@ -14,7 +14,7 @@ NEWER = "newer"
 UNORDERED = "unordered"
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """What is compared of a version: the server's own words about it, and digests of its bytes."""
 
     version_id: str
@@ -47,12 +47,7 @@ def canonical_sha(body: bytes) -> str:
 
 def seen(entry: Entry) -> Seen:
     """What is compared of an arriving entry; the canonical digest is made only when it is needed."""
-    return Seen(
-        version_id=entry.version_id,
-        last_updated=entry.last_updated,
-        deleted=entry.deleted,
-        sha256=hashlib.sha256(entry.body).hexdigest(),
-    )
+    return Seen(entry.version_id, entry.last_updated, entry.deleted, hashlib.sha256(entry.body).hexdigest())
 
 
 def compare(new: Seen, head: Seen, *, same_content: bool) -> str:

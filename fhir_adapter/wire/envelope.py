@@ -13,33 +13,33 @@ import msgspec
 from fhir_adapter.core.windows import Damage, Entry, Gap, Outcome, Page
 from fhir_adapter.wire import scan
 from fhir_adapter.wire.faults import safe_code
-from fhir_adapter.wire.heads import CONTROL, HeadError, read_head
+from fhir_adapter.wire.heads import HeadError, has_control, read_entry
 
 MAX_PAGE = 64 * 1024 * 1024
 """The largest page that is taken, decompressed."""
 
 
-class _Link(msgspec.Struct):
+class _Link(msgspec.Struct, gc=False):
     relation: str | None = None
     url: str | None = None
 
 
-class _Search(msgspec.Struct):
+class _Search(msgspec.Struct, gc=False):
     mode: str | None = None
 
 
-class _Request(msgspec.Struct):
+class _Request(msgspec.Struct, gc=False):
     method: str | None = None
     url: str | None = None
 
 
-class _Response(msgspec.Struct, rename="camel"):
+class _Response(msgspec.Struct, rename="camel", gc=False):
     status: str | None = None
     etag: str | None = None
     last_modified: str | None = None
 
 
-class _Entry(msgspec.Struct, rename="camel"):
+class _Entry(msgspec.Struct, rename="camel", gc=False):
     full_url: str | None = None
     resource: msgspec.Raw = msgspec.Raw()
     search: _Search | None = None
@@ -254,7 +254,7 @@ def _take_all(harvest: _Harvest, opened: list[tuple[int, bytes, _Entry | None]])
             harvest.damage(*_malformed(piece), position, piece)
             continue
         resource = bytes(entry.resource)
-        url = "" if entry.full_url is None or CONTROL.search(entry.full_url) else entry.full_url
+        url = "" if entry.full_url is None or has_control(entry.full_url) else entry.full_url
         if len(resource) <= 4:  # nothing, or null
             _take_empty(harvest, position, piece, entry)
         elif scan.too_deep(resource):
@@ -285,30 +285,30 @@ def _resource_alone(piece: bytes) -> _Entry | None:
 
 def _learn_name(harvest: _Harvest, entry: _Entry) -> None:
     try:
-        head = read_head(bytes(entry.resource))
+        named = read_entry(bytes(entry.resource))
     except HeadError:
         return
-    identity = head.id or (content_id(bytes(entry.resource)) if harvest.opening.content_ids else "")
+    identity = named.id or (content_id(named.body) if harvest.opening.content_ids else "")
     if identity and entry.full_url:
-        harvest.names[entry.full_url] = f"{head.type}/{identity}"
+        harvest.names[entry.full_url] = f"{named.type}/{identity}"
 
 
 def _take_resource(harvest: _Harvest, position: int, resource: bytes, url: str) -> None:
     try:
-        head = read_head(resource, harvest.names, harvest.opening.base)
+        entry = read_entry(resource, url, harvest.names, harvest.opening.base)
     except HeadError as error:
         harvest.damage("malformed_json" if error.malformed else "unreadable_head", str(error), position, resource)
         return
-    if head.type == "OperationOutcome":
+    if entry.type == "OperationOutcome":
         harvest.outcome(resource)
         return
-    if not head.id:
+    if not entry.id:
         if not harvest.opening.content_ids:
             harvest.damage("unreadable_head", "a record has no id", position, resource)
             return
-        head = msgspec.structs.replace(head, id=content_id(resource))
+        entry = msgspec.structs.replace(entry, id=content_id(resource))
         harvest.outcomes.append(Outcome(severity="information", code="id-from-content"))
-    harvest.entries.append(head.entry(resource, url))
+    harvest.entries.append(entry)
 
 
 def content_id(resource: bytes) -> str:
@@ -324,7 +324,7 @@ def _take_empty(harvest: _Harvest, position: int, piece: bytes, entry: _Entry) -
     parts = (request.url or entry.full_url or "").split("?")[0].split("/_history/")[0].rstrip("/").split("/")
     version = (response.etag or "").removeprefix("W/").strip('"')
     texts = (*parts[-2:], version, response.last_modified or "")
-    if not is_delete or len(parts) < 2 or not parts[-2] or not parts[-1] or CONTROL.search("".join(texts)):
+    if not is_delete or len(parts) < 2 or not parts[-2] or not parts[-1] or has_control("".join(texts)):
         harvest.damage("unreadable_head", "an entry has no resource and deletes nothing", position, piece)
         return
     harvest.entries.append(Entry(type=parts[-2], id=parts[-1], version_id=version,

@@ -2,26 +2,27 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
 from fhir_adapter.core.windows import Entry
 
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PATIENT = re.compile(r"Patient/([^/?#]+)(?:/_history/[^/?#]+)?")
 
 
-class _Reference(msgspec.Struct):
+class _Reference(msgspec.Struct, gc=False):
     reference: str | None = None
 
 
-class _Meta(msgspec.Struct, rename="camel"):
+class _Meta(msgspec.Struct, rename="camel", gc=False):
     version_id: str | None = None
     last_updated: str | None = None
 
 
-class _Head(msgspec.Struct, rename="camel"):
+class _Head(msgspec.Struct, rename="camel", gc=False):
     """What is read of every record. R5 renamed ResearchSubject.individual to subject; STU3 BodySite has `patient`."""
 
     resource_type: str = ""
@@ -35,6 +36,11 @@ class _Head(msgspec.Struct, rename="camel"):
 _decoder = msgspec.json.Decoder(_Head)
 
 
+def has_control(text: str) -> bool:
+    """Whether a text holds a control character; most texts are printable, which is quicker to see."""
+    return not text.isprintable() and _CONTROL.search(text) is not None
+
+
 class HeadError(Exception):
     """A head that cannot be read; the text says why without any value. `malformed` tells bad JSON from a bad head."""
 
@@ -43,23 +49,8 @@ class HeadError(Exception):
         self.malformed = malformed
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """Type, id (empty if there is none), server's version, and references to patients."""
-
-    type: str
-    id: str
-    version_id: str
-    last_updated: str
-    subjects: tuple[str, ...]
-
-    def entry(self, body: bytes, url: str) -> Entry:
-        """The record as an Entry."""
-        return Entry(type=self.type, id=self.id, version_id=self.version_id, last_updated=self.last_updated,
-                     subjects=self.subjects, body=body, url=url)
-
-
-def read_head(body: bytes, names: Mapping[str, str] | None = None, base: str = "") -> Head:
-    """The head of one resource.
+def read_entry(body: bytes, url: str = "", names: Mapping[str, str] | None = None, base: str = "") -> Entry:
+    """One resource as an Entry: its bytes, and of its content the head alone; the id is empty if there is none.
 
     References become `Patient/<id>` where they name a patient of the answering server: relative, or absolute under
     `base`, with or without a version. `names` gives what an address inside the same Bundle stands for. Others stay as
@@ -74,21 +65,32 @@ def read_head(body: bytes, names: Mapping[str, str] | None = None, base: str = "
         raise HeadError("type, id, meta or subject of a record has the wrong shape", malformed=False) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise HeadError("a record is not JSON", malformed=True) from None
-    if not _TYPE.fullmatch(head.resource_type):
+    if not _is_type(head.resource_type):
         raise HeadError("a record has no resourceType", malformed=False)
-    meta = head.meta or _Meta()
-    subject = head.subject if isinstance(head.subject, list) else (head.subject,)
-    references = [found.reference for found in (*subject, head.patient, head.individual)
-                  if found is not None and found.reference]
-    texts = (head.id or "", meta.version_id or "", meta.last_updated or "", *references)
-    if CONTROL.search("".join(texts)):
+    identity, meta = head.id or "", head.meta
+    version_id, last_updated = ("", "") if meta is None else (meta.version_id or "", meta.last_updated or "")
+    references = _references(head)
+    if has_control("".join((identity, version_id, last_updated, *references))):
         raise HeadError("id, meta or subject of a record holds a control character", malformed=False)
-    subjects = dict.fromkeys([_person(reference, names, base) for reference in references])
-    return Head(type=head.resource_type, id=texts[0], version_id=texts[1], last_updated=texts[2],
-                subjects=tuple(subjects))
+    if names:
+        references = [names.get(reference, reference) for reference in references]
+    subjects = tuple([_person(reference, base) for reference in references])
+    return Entry(type=head.resource_type, id=identity, version_id=version_id, last_updated=last_updated,
+                 subjects=subjects if len(subjects) < 2 else tuple(dict.fromkeys(subjects)), body=body, url=url)
 
 
-def _person(reference: str, names: Mapping[str, str] | None, base: str) -> str:
-    reference = names.get(reference, reference) if names else reference
+def _references(head: _Head) -> list[str]:
+    subject = head.subject if isinstance(head.subject, list) else (head.subject,)
+    return [found.reference for found in (*subject, head.patient, head.individual)
+            if found is not None and found.reference]
+
+
+@lru_cache(maxsize=256)
+def _is_type(text: str) -> bool:
+    return _TYPE.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _person(reference: str, base: str) -> str:
     match = _PATIENT.fullmatch(reference.removeprefix(f"{base}/") if base else reference)
     return f"Patient/{match[1]}" if match else reference
