@@ -9,6 +9,7 @@
     +-- HospitalUnavailable      5  a hospital gave nothing at all
     |   +-- NotAllowed           5  ... because it refused us
     +-- DatabaseError            6  the vault or the trial database
+        +-- ValueRefused         6  ... because one of its columns does not take a value
 
 A message says what went wrong, where, and what to do next; never a patient's value, never a secret.
 What concerns one record is a Problem, not an error.
@@ -72,6 +73,10 @@ class DatabaseError(AdapterError):
     """The vault or the trial database cannot be used."""
 
     exit_code = DATABASE
+
+
+class ValueRefused(DatabaseError):
+    """A column does not take a value that it was given: out of range, or outside of its code list."""
 
 
 class Stopped(KeyboardInterrupt):

@@ -55,6 +55,8 @@ CODES: tuple[ProblemCode, ...] = (
                 "Give the strength of the product in mappings, or ask the hospital."),
     ProblemCode("not_physical_dose", "A radiotherapy dose in a radiobiological unit is not a physical dose.",
                 "Ask the hospital for the physical dose in Gy or cGy."),
+    ProblemCode("value_refused", "The database does not take what was understood of the record: a value is out of its "
+                "column's range or list.", "Report it to the makers of this program; the record's bytes are kept."),
     ProblemCode("sheet_cell", "A cell of a supplement is missing or not of its column's list.",
                 "Mend the sheet; the message names sheet, row and column."),
     ProblemCode("merge_cycle", "Patients replace each other in a circle.", "Ask the hospital which record is valid."),

@@ -7,6 +7,7 @@ from functools import cache
 import msgspec
 
 from fhir_adapter import domains
+from fhir_adapter.core.errors import ValueRefused
 from fhir_adapter.core.origins import Origin
 from fhir_adapter.core.problems import Problem
 from fhir_adapter.core.runs import Counts, Progress
@@ -123,7 +124,7 @@ def map_hospital(work: Workspace, mapper: Mapper, hospital: Hospital, lease: Lea
     place = work.trial.cursor(hospital.id)
     seq, fresh = (place.seq, place.seq) if place.digest == digest else (0, place.seq)
     last = work.vault.last_seq(hospital.id)
-    _remap_moved(work, mapper, hospital, lease)
+    _remap_moved(work, mapper, hospital, lease, run)
     if place.digest != digest and last == 0:
         work.trial.set_cursor(lease, hospital.id, Place(0, digest))
     counts = Counts()
@@ -133,21 +134,52 @@ def map_hospital(work: Workspace, mapper: Mapper, hospital: Hospital, lease: Lea
         keys = {version.key for version in batch}
         again = work.vault.versions_of(work.trial.dependents(keys) - keys)
         _quarantine(work, lease, run, records)
-        work.trial.write_mapping(lease, hospital.id, records + [mapper.map(version) for version in again],
-                                 Place(seq, digest))
-        counts += _counted(record for record, version in zip(records, batch, strict=True) if version.seq > fresh)
+        records += [mapper.map(version) for version in again]
+        written = _write(work, lease, run, records, (hospital.id, Place(seq, digest)))
+        counts += _counted(record for record, version in zip(written, batch, strict=False) if version.seq > fresh)
         told(f"{hospital.id}: mapping", seq, last)
     return counts
 
 
-def _remap_moved(work: Workspace, mapper: Mapper, hospital: Hospital, lease: Lease) -> None:
+def _remap_moved(work: Workspace, mapper: Mapper, hospital: Hospital, lease: Lease, run: int) -> None:
     """Records of patients whom the identity map has made another subject since they were mapped."""
     placed = work.trial.placements(hospital.id)
     for one in work.vault.identities(hospital.id):
         before = placed.get(work.vault.key(hospital.id, "Patient", one.patient))
         if before is not None and before != one.subject:
             versions = work.vault.versions_of(work.vault.keys_of_patient(hospital.id, one.patient))
-            work.trial.write_mapping(lease, hospital.id, [mapper.map(version) for version in versions], None)
+            _write(work, lease, run, [mapper.map(version) for version in versions], (hospital.id, None))
+
+
+def _write(work: Workspace, lease: Lease, run: int, records: list[MappedRecord], at: tuple[str, Place | None]
+           ) -> list[MappedRecord]:
+    """Writes mapped records in one transaction, and moves the cursor `at`; the records as they were written.
+
+    Where the database does not take a value, halves are written one by one down to the record that holds it, which
+    goes to quarantine while its neighbours land; the cursor moves with the last one.
+    """
+    hospital, place = at
+    try:
+        work.trial.write_mapping(lease, hospital, records, place)
+        return records
+    except ValueRefused:
+        if len(records) == 1 and records[0].outcome == "quarantined":
+            raise
+    if len(records) == 1:
+        refused = [_refused(records[0])]
+        _quarantine(work, lease, run, refused)
+        return _write(work, lease, run, refused, at)
+    half = len(records) // 2
+    return (_write(work, lease, run, records[:half], (hospital, None))
+            + _write(work, lease, run, records[half:], at))
+
+
+def _refused(record: MappedRecord) -> MappedRecord:
+    """The record without what the database does not take."""
+    origin = Origin(hospital=record.hospital, type=record.type, resource=record.resource, ordinal=record.ordinal)
+    problem = Problem(code="value_refused", message="the database does not take a value of the record", origin=origin)
+    return msgspec.structs.replace(record, outcome="quarantined", reason=problem.code, facts=(), problems=(problem,),
+                                   doubts=(), more_origins=())
 
 
 def _quarantine(work: Workspace, lease: Lease, run: int, records: Iterable[MappedRecord]) -> None:

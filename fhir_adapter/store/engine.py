@@ -14,10 +14,14 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from fhir_adapter.core.errors import DatabaseError, UsageError
+from fhir_adapter.core.errors import DatabaseError, UsageError, ValueRefused
 from fhir_adapter.store.transaction import Transaction
 
 BUSY_SECONDS = 30
+
+IDLE_SECONDS = 600
+"""PostgreSQL ends a session of ours that does nothing amid a transaction for as long as a lease lasts without being
+renewed: its process hangs or its machine is gone, and its locks would keep out whoever takes the lease over."""
 
 
 class Database:
@@ -50,7 +54,8 @@ class Database:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             begun = connection.begin()
             try:
-                yield Transaction(connection)
+                with _given_up_once_lost(connection):
+                    yield Transaction(connection)
             finally:
                 begun.rollback()
 
@@ -63,7 +68,7 @@ class Database:
         """
         with told(self.which), self.engine.connect() as connection:
             connection = connection.execution_options(writer=True)
-            with connection.begin():
+            with connection.begin(), _given_up_once_lost(connection):
                 yield Transaction(connection)
 
     def close(self) -> None:
@@ -91,7 +96,8 @@ def open_database(url: str, which: str, *, schema: str, create: bool) -> Databas
 
     def set_path(connection: Any, _record: Any) -> None:
         before, connection.autocommit = connection.autocommit, True
-        connection.execute(f'SET search_path TO "{schema}"')
+        idle = f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
+        connection.execute(f'SET search_path TO "{schema}"; {idle}')
         connection.autocommit = before
 
     event.listen(engine, "connect", set_path, insert=True)
@@ -154,13 +160,26 @@ def told(which: str) -> Iterator[None]:
         with _stopping():
             yield
     except DBAPIError as error:
-        raise DatabaseError(_words(which, error.orig)) from None
+        raise _fault(which, error.orig) from None
     except SQLAlchemyError as error:
         raise DatabaseError(f"the {which} database cannot be used ({type(error).__name__})") from None
+    except OverflowError:  # SQLite's driver, before the database hears of it
+        raise ValueRefused(f"the {which} database refused a number: it is too large; nothing was written") from None
     except Exception as error:
         if not type(error).__module__.startswith(("psycopg", "sqlite3")):
             raise
-        raise DatabaseError(_words(which, error)) from None
+        raise _fault(which, error) from None
+
+
+@contextmanager
+def _given_up_once_lost(connection: Connection) -> Iterator[None]:
+    """A connection that the server ended has nothing to roll back: what counts is why it ended."""
+    try:
+        yield
+    except Exception:
+        if getattr(connection.connection.driver_connection, "closed", False):
+            connection.invalidate()
+        raise
 
 
 @contextmanager
@@ -175,6 +194,19 @@ def _stopping() -> Iterator[None]:
         if found is not None:
             raise found from None
         raise
+
+
+def _fault(which: str, error: BaseException | None) -> DatabaseError:
+    kind = ValueRefused if _is_about_a_value(error) else DatabaseError
+    return kind(_words(which, error))
+
+
+def _is_about_a_value(error: BaseException | None) -> bool:
+    """Whether a column does not take a value. A key that is there twice, or refers to nothing, is another matter."""
+    if type(error).__module__.startswith("sqlite3"):
+        return type(error).__name__ == "DataError" or str(error).startswith(("CHECK ", "NOT NULL "))
+    state = getattr(error, "sqlstate", None) or ""
+    return state.startswith("22") or state in ("23502", "23514")  # data exceptions, NOT NULL, CHECK
 
 
 def _words(which: str, error: BaseException | None) -> str:

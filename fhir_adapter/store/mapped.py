@@ -9,7 +9,7 @@ from fhir_adapter.core.facts import Fact
 from fhir_adapter.core.problems import Problem
 from fhir_adapter.store.batches import MappedRecord, Place
 from fhir_adapter.store.instants import as_json, cleaned
-from fhir_adapter.store.opened_trial import OpenTrial, clean_row, require_fence
+from fhir_adapter.store.opened_trial import OpenTrial, clean_row, clean_rows, require_fence
 from fhir_adapter.store.records import Lease
 from fhir_adapter.store.transaction import Transaction
 from fhir_adapter.store.trial_tables import FactRows
@@ -114,8 +114,8 @@ class MappedFacts(OpenTrial):
             transaction.update(table, ("standing", "held_by"), _PAIR, rows)
 
     def _add(self, transaction: Transaction, batch: Sequence[MappedRecord], known: Collection[tuple[str, int]]) -> None:
-        origins = [clean_row((record.resource, record.ordinal, record.hospital, record.type, record.subject,
-                              record.outcome, record.reason, record.is_head)) for record in batch]
+        origins = clean_rows([(record.resource, record.ordinal, record.hospital, record.type, record.subject,
+                               record.outcome, record.reason, record.is_head) for record in batch])
         columns = self.tables.columns("origin")
         transaction.insert("origin", columns, [row for row in origins if row[:2] not in known])
         transaction.upsert("origin", columns, _PAIR, [row for row in origins if row[:2] in known])
@@ -138,10 +138,9 @@ class MappedFacts(OpenTrial):
                 maker = makers.get(type(fact))
                 if maker is None:
                     maker = makers[type(fact)] = FactRows(type(fact), decimals_as_text=text)
-                head = (key, record.subject, record.hospital, record.resource, record.ordinal, fact.element,
-                        fact.index, standing, None)
-                rows.setdefault(table, []).append(clean_row(head + maker.own(fact)))
-        return rows
+                head = (key, record.subject, record.hospital, record.resource, record.ordinal)
+                rows.setdefault(table, []).append(maker.row(head, standing, fact))
+        return {table: clean_rows(found) for table, found in rows.items()}
 
 
 def touch(transaction: Transaction, subjects: Iterable[str | None]) -> None:

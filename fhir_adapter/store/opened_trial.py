@@ -9,7 +9,7 @@ import msgspec
 
 from fhir_adapter.core.errors import LeaseHeld
 from fhir_adapter.store.engine import Database
-from fhir_adapter.store.instants import as_json, cleaned, storable
+from fhir_adapter.store.instants import as_json, cleaned
 from fhir_adapter.store.records import Lease
 from fhir_adapter.store.transaction import Transaction, listed
 from fhir_adapter.store.trial_tables import TrialTables
@@ -111,8 +111,16 @@ def written(kind: str, value: Any, *, decimals_as_text: bool) -> Any:
     return cleaned(str(value))
 
 
+def clean_rows(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The rows, with any text that a backend could not keep made keepable; a guard, mappers refuse such texts."""
+    try:
+        if b"\\u0000" not in msgspec.json.encode(rows):  # the quickest look at all texts of all rows
+            return rows
+    except (UnicodeEncodeError, OverflowError):
+        pass
+    return [clean_row(row) for row in rows]
+
+
 def clean_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The row, with any text that a backend could not keep made keepable; a guard, mappers refuse such texts."""
-    if storable("".join([value for value in row if value.__class__ is str])):
-        return row
+    """One row, likewise."""
     return tuple(cleaned(value) if isinstance(value, str) else value for value in row)

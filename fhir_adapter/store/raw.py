@@ -280,8 +280,9 @@ def _resources(transaction: Transaction, keys: Collection[str]) -> Iterator[Any]
 
 
 def _states(transaction: Transaction, keys: Collection[str]) -> dict[str, _State]:
-    return {key: _State(*told, Seen(version_id, updated, told[-1] == _DELETED, sha256, canonical))
-            for key, *told, version_id, updated, sha256, canonical in _resources(transaction, keys)}
+    return {row[0]: _State(row[1], row[2], row[3], row[4], row[5], row[6], row[7],
+                           Seen(row[8], row[9], row[7] == _DELETED, row[10], row[11]))
+            for row in _resources(transaction, keys)}
 
 
 def _storable(kept: tuple[Kept, ...]) -> tuple[list[Kept], tuple[Damage, ...]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, cast
 
@@ -92,21 +92,27 @@ class FactRows:
 
     def __init__(self, fact: type[Fact], *, decimals_as_text: bool) -> None:
         specs = columns_of(fact, skip=("element", "index"))
-        self._get: Callable[[Fact], tuple[Any, ...]] = attrgetter("index", *(spec.field for spec in specs))
-        self._dates = [place for place, spec in enumerate(specs) if spec.part == "text"]
-        self._decimals = [place for place, spec in enumerate(specs) if decimals_as_text and spec.type is Decimal]
+        self._get: Callable[[Fact], tuple[Any, ...]] = attrgetter("element", "index", *(spec.field for spec in specs))
+        self._dates = [place for place, spec in enumerate(specs, start=2) if spec.part == "text"]
+        self._decimals = [place for place, spec in enumerate(specs, start=2)
+                          if decimals_as_text and spec.type is Decimal]
 
-    def own(self, fact: Fact) -> tuple[Any, ...]:
-        """The domain's own columns of a fact; a date's three columns stand together."""
-        values = list(self._get(fact)[1:])
+    def row(self, head: tuple[Any, ...], standing: str, fact: Fact) -> tuple[Any, ...]:
+        """The whole row: `head` (up to the ordinal), element and index, `standing`, held by nobody, the fact's own."""
+        values = list(self._get(fact))
         for place in self._dates:
-            date: PartialDate | None = values[place]
-            if date is not None:
-                values[place : place + 3] = date.text, date.precision.value, date.written
+            if values[place] is not None:
+                values[place : place + 3] = _parts(values[place])
         for place in self._decimals:
             if values[place] is not None:
                 values[place] = str(values[place])
-        return tuple(values)
+        return (*head, *values[:2], standing, None, *values[2:])
+
+
+@lru_cache(maxsize=16_384)
+def _parts(date: PartialDate) -> tuple[str, str, str]:
+    """A date's three columns."""
+    return date.text, date.precision.value, date.written
 
 
 def plain(values: Iterable[Any]) -> tuple[Any, ...]:

@@ -66,6 +66,28 @@ def test_an_unreachable_server_is_a_database_error_without_password() -> None:
     assert "canary" not in str(caught.value)
 
 
+def test_a_session_that_hangs_amid_a_transaction_is_ended_by_the_server(postgresql_urls: Databases) -> None:
+    """Its locks would keep out the run that takes over its lease; a lease lasts ten minutes."""
+    with vault(postgresql_urls) as opened, opened.database.writing() as transaction:
+        assert transaction.value("SHOW idle_in_transaction_session_timeout") == "10min"
+
+
+def test_a_session_that_the_server_ends_is_a_database_error_and_the_next_one_works(postgresql_urls: Databases) -> None:
+    """Exit code 6 with the server's own state, not what the driver says when it cannot roll back any more."""
+    with vault(postgresql_urls) as opened:
+
+        def ended() -> None:
+            with opened.database.writing() as lost, opened.database.writing() as other:
+                other.run("SELECT pg_terminate_backend(?)", (lost.value("SELECT pg_backend_pid()"),))
+                lost.run("SELECT 1")
+
+        with pytest.raises(DatabaseError, match="57P01") as caught:
+            ended()
+        assert caught.value.exit_code == 6
+        with opened.database.reading() as transaction:
+            assert transaction.value("SELECT 1") == 1
+
+
 def test_sqlite_files_are_for_their_owner_only(sqlite_urls: Databases) -> None:
     """0600, the write-ahead log too."""
     with vault(sqlite_urls) as opened:
