@@ -1,7 +1,7 @@
 """A FHIR server of any size that remembers nothing: records are made from a fixtures' patient when they are asked for.
 
 The rehearsal hospital keeps all it serves in memory; to see whether the client's memory grows with what it pulls, the
-server must be able to go on. `python -m benchmarks.volume PATIENTS` prints its base URL and serves until its input ends.
+server must be able to go on. `python -m benchmarks.volume PATIENTS` prints its base URL and serves until stdin ends.
 """
 
 import json
@@ -121,7 +121,7 @@ def main(patients: int) -> None:
             self.end_headers()
             self.wfile.write(body or b"")
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any) -> None:
             """Says nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

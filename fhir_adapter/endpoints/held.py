@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping
 
 from fhir_adapter.endpoints.frames import Ground, Trial
 
-IDENTITY = frozenset({"merged_patient", "one_person_two_hospitals", "changed_after_decision", "withdrawal_level_open"})
+IDENTITY = frozenset({"merged_patient", "merge_taken_back", "one_person_two_hospitals", "changed_after_decision",
+                      "withdrawal_level_open"})
 DEATH = frozenset({"death_dates_disagree", "death_date_missing", "partial_date", "activity_after_death",
-                   "fatal_ae_without_death"})
+                   "fatal_ae_without_death", "hidden_record"})
 RESPONSE = frozenset({"readers_disagree", "lesion_measured_twice", "lesion_role_disagrees", "unit_implausible",
-                      "unit_unknown", "response_contradiction", "ambiguous_time_point", "retracted_record"})
-THERAPY = frozenset({"therapy_role_unknown", "unmapped_code", "ambiguous_coding", "wider_code"})
+                      "unit_unknown", "response_contradiction", "ambiguous_time_point", "retracted_record",
+                      "hidden_record"})
+THERAPY = frozenset({"therapy_role_unknown", "unmapped_code", "ambiguous_coding", "wider_code", "hidden_record"})
 
 _TABLES: dict[str, tuple[str, ...]] = {
     "response": ("lesion", "lesion_measurement", "response_assessment", "tumor_assessment"),

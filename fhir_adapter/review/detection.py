@@ -144,6 +144,23 @@ def retracted_records(frames: Frames) -> Iterator[Dispute]:
                       message="A record that decided something was deleted or entered in error.")
 
 
+def hidden_records(frames: Frames, origins: pd.DataFrame) -> Iterator[Dispute]:
+    """A record that decides something can no longer be read by us, and nobody says that it is gone (Q30).
+
+    `origins`: the versions of records, with resource, ordinal and reason; the newest of a hidden one is `not_visible`.
+    """
+    newest = origins.sort_values("ordinal").drop_duplicates("resource", keep="last")
+    hidden = set(newest[newest.reason == "not_visible"].resource)
+    found: dict[tuple[Any, Any], list[Member]] = {}
+    for table in sorted(ENDPOINT_TABLES) if hidden else ():
+        for row in _rows(frames, table, lambda f: f.resource.isin(list(hidden))).itertuples():
+            found.setdefault((row.subject, row.resource), []).append(member(table, row))
+    for (subject, resource), members in sorted(found.items()):
+        yield Dispute(kind="hidden_record", scope=(resource,), subject=subject, members=tuple(sorted(members)),
+                      values=("not visible",), holds=False,
+                      message="A record that decides something is no longer visible to us, and not known to be gone.")
+
+
 def _facts(kind: str, table: str, rows: list[Any], column: str, message: str, *, holds: bool = True) -> Dispute:
     members = tuple(sorted(member(table, row) for row in rows))
     values = tuple(sorted(f"{row.hospital}|{row.element}|{_text(getattr(row, column))}" for row in rows))
@@ -182,4 +199,4 @@ ALL: tuple[Callable[[Frames], Iterator[Dispute]], ...] = (
     death_dates_disagree, activity_after_death, fatal_ae_without_death, readings_differ, responses_differ,
     lesion_roles_differ, duplicate_adverse_events, reconcile,
 )
-"""The finders over standing facts; `retracted_records` looks at retracted ones."""
+"""The finders over standing facts alone; `retracted_records` looks at retracted ones, `hidden_records` at versions."""

@@ -58,7 +58,8 @@ def settle(frames: Frames, origins: pd.DataFrame, disputes: Iterable[Dispute],
     based = {name: _based(frame, origins) for name, frame in frames.items()}
     live = {name: frame[frame.standing == Standing.CURRENT.value] for name, frame in based.items()}
     found = {dispute.key: dispute for dispute in (*disputes, *detection.detect(live),
-                                                  *detection.retracted_records(based))}
+                                                  *detection.retracted_records(based),
+                                                  *detection.hidden_records(live, origins))}
     last = standing_decisions(decisions)
     resolved = [_resolved(_judged(dispute, last.get(key)), last.get(key), rules, live)
                 for key, dispute in sorted(found.items())]

@@ -16,7 +16,7 @@ from fhir_adapter.domains.reading import target
 from fhir_adapter.fhir.decode import Unreadable, decode
 from fhir_adapter.fhir.elements import Reference
 from fhir_adapter.steps.intake import Intake
-from fhir_adapter.store.records import Identity, Kept, Member
+from fhir_adapter.store.records import UNMERGED, Identity, Kept, Member
 from fhir_adapter.wire import plan, read, search
 from fhir_adapter.wire.connection import Connection
 from fhir_adapter.wire.envelope import damage
@@ -45,6 +45,7 @@ def find_cohort(connection: Connection, intake: Intake) -> Cohort:
     named = without_erased(intake, named)
     asked = {patient for patient, found in named.items() if found.ask}
     replaced, identifiers = _patients(connection, intake, asked)
+    replaced |= _moved_away(connection, intake, set(named) | asked)
     gaps["Patient"] = intake.gaps - sum(gaps[one] for one in gaps if one != "Patient")
     _cover(intake, {type: count == 0 for type, count in gaps.items()}, started)
     cohort = settle_members(intake, named, replaced, identifiers)
@@ -280,6 +281,26 @@ def _patients(connection: Connection, intake: Intake, asked: set[str]) -> tuple[
     return replaced, identifiers
 
 
+def _moved_away(connection: Connection, intake: Intake, named: set[str]) -> dict[str, str]:
+    """Patients of ours whom the cohort names no more, and who replaces them: a merge moves the enrolment as well.
+
+    Whoever left the cohort without being replaced is counted as outside of it, and nothing new is kept.
+    """
+    vault, hospital = intake.work.vault, intake.hospital.id
+    former = set(vault.members(hospital)) & set(vault.ids(hospital, "Patient")) - named
+    replaced: dict[str, str] = {}
+    for reading in read.read_many(connection, "Patient", sorted(former - vault.erased(hospital, list(former)))):
+        found = {entry.id: links(connection.hospital, entry)[0] for entry in reading.page.entries}
+        replaced |= {old: new for old, new in found.items() if new is not None}
+        intake.read.update(found)
+        intake.page(reading.page, [Kept(entry=entry, patient=entry.id) for entry in reading.page.entries
+                                   if entry.id in replaced])
+    if any(new not in named for new in replaced.values()):
+        intake.say("A patient who has left the cohort was replaced by one whom it does not name either; ask the "
+                   "hospital whether the enrolment was forgotten.")
+    return {old: new for old, new in replaced.items() if new in named}
+
+
 def links(hospital: Hospital, entry: Entry) -> tuple[str | None, set[str]]:
     """Who replaces a patient, and the values of the patient's identifiers."""
     try:
@@ -346,9 +367,9 @@ def _unmerge(intake: Intake, named: dict[str, Named], final: dict[str, str]) -> 
         own = named.get(one.patient)
         number = own.number if own is not None and own.number not in {None, one.subject} else f"{one.subject}~2"
         vault.split(intake.lease, Identity(hospital=hospital, patient=one.patient, subject=number or "",
-                                           basis="unmerged"), now)
+                                           basis=f"{UNMERGED}{others[0]}"), now)
         intake.say(f"A merge of patients was taken back by the hospital: {one.subject} and {number} are two again; "
-                   "look at the records of both.")
+                   "see `fhir-adapter conflicts list --kind merge_taken_back`.")
 
 
 def _split(identity: Identity | None) -> bool:

@@ -15,13 +15,14 @@ from fhir_adapter.domains.reading import target
 from fhir_adapter.fhir.decode import Unreadable, decode
 from fhir_adapter.review.disputes import Dispute, Member
 from fhir_adapter.steps.workspace import Workspace
-from fhir_adapter.store.records import Identity, Kind, Lease
+from fhir_adapter.store.records import UNMERGED, Identity, Kind, Lease
 
-IDENTITY_KINDS = frozenset({"merged_patient", "one_person_two_hospitals"})
+IDENTITY_KINDS = frozenset({"merged_patient", "merge_taken_back", "one_person_two_hospitals"})
 
 
 class Person(msgspec.Struct, frozen=True):
-    """A patient of one hospital: opaque key, subject, business identifiers, and the patient that replaces it."""
+    """A patient of one hospital: opaque key, subject, business identifiers, and the patient that replaces it or from
+    which it was parted again."""
 
     hospital: str
     patient: str
@@ -29,6 +30,7 @@ class Person(msgspec.Struct, frozen=True):
     subject: str
     identifiers: frozenset[tuple[str, str]]
     replaced_by: str | None
+    unmerged_from: str | None
 
 
 def persons(work: Workspace) -> list[Person]:
@@ -47,14 +49,16 @@ def persons(work: Workspace) -> list[Person]:
             continue
         replacing = target(patient.replaced_by, "Patient", work.study.hospitals[one.hospital].base_url)
         found.append(Person(one.hospital, one.patient, key, one.subject, frozenset(patient.identifiers),
-                            replacing[1] if replacing is not None else None))
+                            replacing[1] if replacing is not None else None,
+                            one.basis.removeprefix(UNMERGED) if one.basis.startswith(UNMERGED) else None))
     return found
 
 
 def identity_disputes(work: Workspace) -> list[Dispute]:
-    """Patients that were replaced by others (joined, to be confirmed), and persons who seem to be two subjects."""
+    """Patients that were replaced by others (joined, to be confirmed) or are no longer (parted, to be confirmed), and
+    persons who seem to be two subjects."""
     everyone = persons(work)
-    return [*_merged(everyone), *_one_at_two(everyone)]
+    return [*_merged(everyone), *_parted(everyone), *_one_at_two(everyone)]
 
 
 def _merged(everyone: Iterable[Person]) -> list[Dispute]:
@@ -70,6 +74,14 @@ def _merged(everyone: Iterable[Person]) -> list[Dispute]:
                 found.append(_dispute("merged_patient", (before, after), before.subject,
                                       "The hospital replaced one patient record by another."))
     return found
+
+
+def _parted(everyone: Iterable[Person]) -> list[Dispute]:
+    known = {(one.hospital, one.patient): one for one in everyone}
+    pairs = [(known.get((one.hospital, one.unmerged_from)), one) for one in known.values() if one.unmerged_from]
+    return [_dispute("merge_taken_back", (other, one), other.subject,
+                     "The hospital had merged two patient records and has taken that back.")
+            for other, one in pairs if other is not None and other.subject != one.subject]
 
 
 def _one_at_two(everyone: Iterable[Person]) -> list[Dispute]:

@@ -1,7 +1,7 @@
 """Settling and concluding the subjects that changed: settle, conclude, settle again (docs/decisions/0003)."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -22,7 +22,10 @@ from fhir_adapter.store.records import Lease
 from fhir_adapter.store.trial import Place, Settling
 
 AT_ONCE = 500
-"""Subjects settled in one transaction."""
+"""Subjects settled in one transaction, at most."""
+
+RECORDS = 10_000
+"""Versions of records of the subjects settled at once, about: what is held in memory does not grow with the study."""
 
 DECISIONS = "decisions"
 """The trial's cursor over decisions."""
@@ -57,15 +60,32 @@ def conclude(work: Workspace, lease: Lease, told: Progress, *, everyone: bool = 
     """
     known = given(work, cut_off)
     subjects = _concerned(work, known.decisions, known.identities, everyone=everyone)
-    for start in range(0, len(subjects), AT_ONCE):
-        told("settling and deriving", start, len(subjects))
-        chunk, lease = subjects[start : start + AT_ONCE], renewed(work, lease)
-        _conclude_some(work, lease, chunk, known, shared=start == 0)
+    done = 0
+    for lot in lots(subjects, work.trial.sizes(subjects)):
+        told("settling and deriving", done, len(subjects))
+        lease = renewed(work, lease)
+        _conclude_some(work, lease, lot, known, shared=done == 0)
+        done += len(lot)
     last = max((one.number for one in known.decisions), default=0)
     if work.trial.cursor(DECISIONS).seq != last:
         work.trial.set_cursor(lease, DECISIONS, Place(last, ""))
     told("settling and deriving", len(subjects), len(subjects))
     return len(subjects)
+
+
+def lots(subjects: Sequence[str], sizes: Mapping[str, int]) -> Iterator[Sequence[str]]:
+    """The subjects in their order, as many together as have RECORDS records, at least one and at most AT_ONCE."""
+    lot: list[str] = []
+    records = 0
+    for subject in subjects:
+        size = sizes.get(subject, 0)
+        if lot and (records + size > RECORDS or len(lot) == AT_ONCE):
+            yield lot
+            lot, records = [], 0
+        lot.append(subject)
+        records += size
+    if lot:
+        yield lot
 
 
 def _concerned(work: Workspace, decisions: Sequence[Decision], identities: Sequence[Dispute], *,

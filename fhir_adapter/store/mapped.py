@@ -67,6 +67,12 @@ class MappedFacts(OpenTrial):
         with self.database.reading() as transaction:
             return sorted(row[0] for row in transaction.rows("SELECT subject FROM touched"))
 
+    def sizes(self, subjects: Collection[str]) -> dict[str, int]:
+        """How many versions of records each of these subjects has; one without any is left out."""
+        with self.database.reading() as transaction:
+            return {row[0]: row[1] for row in transaction.rows_in(
+                "SELECT subject, count(*) FROM origin WHERE subject IN (?) GROUP BY subject", subjects)}
+
     def touch(self, lease: Lease, subjects: Collection[str]) -> None:
         """Marks subjects to be settled and derived again, for example because a decision concerns them."""
         with self.database.writing() as transaction:

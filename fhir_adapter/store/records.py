@@ -138,6 +138,10 @@ class StoredWindow(msgspec.Struct, frozen=True, kw_only=True):
     visited: frozenset[str] = frozenset()
 
 
+UNMERGED = "unmerged from "
+"""Begins the basis of a patient who was joined with another and is not any more; the other's id follows."""
+
+
 class Member(msgspec.Struct, frozen=True, kw_only=True):
     """A patient of a hospital's cohort: its Patient id, the state as the source writes it, and who says so."""
 
@@ -147,7 +151,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Which subject a hospital's patient is, and why (`trial number`, `qualified`, `random`, `replaced-by`, ...)."""
+    """Which subject a hospital's patient is, and why (`trial number`, `qualified`, `random`, `replaced-by`,
+    `unmerged from ID`, ...)."""
 
     hospital: str
     patient: str
