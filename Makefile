@@ -5,6 +5,7 @@
 #   make test       house rules, types, unit and property tests, both databases
 #   make test-hard  kills, fault matrix, seeded schedules
 #   make test-real  the main job against an R4 server by other hands, in an environment of its own
+#   make fuzz       100,000 mutated resources through the mapper (FUZZ=number, FUZZ_SEED=seed)
 #   make bench      measurements, printed as a table
 #   make fixtures   make the fixtures and their golden results anew
 #   make docs       make the pages anew that are made from code
@@ -41,7 +42,7 @@ fi; exit $$code
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-hard test-real bench docs fixtures lock lint types install install-test
+.PHONY: help demo test test-hard test-real fuzz bench docs fixtures lock lint types install install-test
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -97,6 +98,10 @@ test-hard: $(VENV)/.test
 test-real: export REAL_SERVER_BIN := $(abspath $(VENV_REAL))/bin
 test-real: $(VENV)/.test $(VENV_REAL)/.made
 	$(call tier,test-real,-m real)
+
+fuzz: export FUZZ ?= 100000
+fuzz: $(VENV)/.test
+	$(call tier,fuzz,tests/domains/test_fuzz.py)
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m benchmarks $(ARGS)
