@@ -27,7 +27,7 @@ ODD: tuple[Any, ...] = (
     {"value": 1, "comparator": "<", "unit": "mg"}, {"reference": "Patient/zz"}, {"start": "2024", "end": "2023"},
     {"extension": [{"url": "ae-grade", "valueCode": "zz"}]}, [{"url": "status", "valueCode": "zz"}],
 )
-TIMES = "occurrence occurence effective performed onset".split()
+TIMES = ["occurrence", "occurence", "effective", "performed", "onset"]
 
 
 def mutated(chosen: random.Random, whole: dict[str, Any]) -> dict[str, Any]:
