@@ -45,10 +45,13 @@ class CursorLost(Exception):
 
 
 class _Pass:
-    """What one walk over all pages of a question has shown; what a server counts only where it `counts`."""
+    """What one walk over all pages of a question has shown; what a server counts only where it `counts`.
 
-    def __init__(self, *, counts: bool) -> None:
-        self.counts = counts
+    Records of another type (`kind` is the one asked for) come beside those that were counted.
+    """
+
+    def __init__(self, kind: str, *, counts: bool) -> None:
+        self.kind, self.counts = kind, counts
         self.pages = 0
         self.ids: set[str] = set()
         self.damaged = 0
@@ -59,8 +62,9 @@ class _Pass:
 
     def see(self, page: Page) -> None:
         self.pages += 1
-        fresh = {f"{entry.type}/{entry.id}" for entry in page.entries}
-        self.repeated = self.repeated or len(fresh) < len(page.entries) or bool(fresh & self.ids)
+        wanted = [entry.id for entry in page.entries if entry.type == self.kind]
+        fresh = set(wanted)
+        self.repeated = self.repeated or len(fresh) < len(wanted) or bool(fresh & self.ids)
         self.ids |= fresh
         self.damaged += len(page.damages)
         self.failed = self.failed or bool(page.gaps)
@@ -168,7 +172,7 @@ def _passes(connection: Connection, question: Question, resume: str | None) -> I
     seen: set[str] = set()
     is_lost = False
     for attempt in range(MAX_PASSES):
-        walk = _Pass(counts=connection.hospital.pull.totals == "check")
+        walk = _Pass(question.type, counts=connection.hospital.pull.totals == "check")
         try:
             yield from _walk(connection, question, resume, walk)
         except CursorLost:
@@ -239,6 +243,9 @@ def _fetch(connection: Connection, question: Question, address: str, *, is_next:
     if any(entry.type != question.type for entry in page.entries):
         odd = Outcome(severity="warning", code=UNEXPECTED_TYPE)
         page = msgspec.structs.replace(page, outcomes=(*page.outcomes, odd))
+        if all(entry.type != question.type for entry in page.entries):
+            gap = Gap(code="unexpected_answer", message="a page holds records of other types alone")
+            page = msgspec.structs.replace(page, gaps=(*page.gaps, gap))
     if question.patients and not _is_honoured(connection, question, page, is_next=is_next):
         page = _without_damaged_bodies(page)
     return page

@@ -15,12 +15,11 @@ from fhir_adapter.core.windows import WindowState
 from fhir_adapter.sandbox.disguise import disguised
 from fhir_adapter.sandbox.store import Version
 from fhir_adapter.steps.workspace import Workspace
-from tests.schedules import records
 from tests.schedules.events import Named
 from tests.schedules.place import World
 
 ASKED = {"on-study", "follow-up"}
-LISTS = {"ResearchSubject", "*"}
+LISTS = {"research_study": {"ResearchSubject", "*"}, "group": {"Group", "*"}, "all": {"Patient", "*"}}
 """What leaves everything in doubt while it is open: the list of members, and a hospital that gives nothing."""
 
 
@@ -28,8 +27,9 @@ class Books:
     """One look at the vault beside the hospital's own truth."""
 
     def __init__(self, world: World, work: Workspace) -> None:
-        self.world, self.work, self.events = world, work, world.events
-        self.types = [name for name in records.TYPES if name not in world.persona.missing]
+        self.world, self.events = world, world.events
+        self.lists = LISTS[world.plan.cohort]
+        self.types = [name for name in world.plan.types if name not in world.persona.missing]
         with work.vault.database.reading() as transaction:
             rows = transaction.rows(
                 "SELECT r.type, r.fhir_id, r.patient, r.kind, v.body FROM resource r JOIN version v "
@@ -39,6 +39,7 @@ class Books:
             self.doubled = [f"{row[0]} has one version twice" for row in transaction.rows(
                 "SELECT resource FROM version WHERE kind = 'content' "
                 "GROUP BY resource, version_id, sha256 HAVING version_id <> '' AND count(*) > 1")]
+        self.unanswered = [window.question.type for window in work.vault.windows("west", WindowState.OPEN)]
         self.coverage = work.vault.coverage("west")
         self.open = {row.type for row in flow.status(work).completeness if row.open_since is not None}
 
@@ -48,7 +49,7 @@ class Books:
         """What is wrong; `asked_since` is when a run began that ended whole: then everything was had since then."""
         found = [*self.doubled, *self._leaked(), *self._invented()]
         for (type, patient), row in self.coverage.items():
-            if type == "Patient" and LISTS & self.open:
+            if type == "Patient" and self.lists & self.open:
                 continue  # who is missing in the list of members is missing everywhere; the list says so
             if row.open_since is None and row.whole_as_of is not None and (type in self.types or patient == "*"):
                 found += [f"{one} although whole as of {row.whole_as_of:%m-%d %H:%M:%S}"
@@ -58,6 +59,8 @@ class Books:
         return found
 
     def _leaked(self) -> Iterator[str]:
+        if self.world.plan.cohort == "all":
+            return
         people = {_person(version.data, "individual") for version in self.events.ever()
                   if version.type == "ResearchSubject"}
         people |= {_person(one, "entity") for version in self.events.ever() if version.type == "Group"
@@ -77,20 +80,22 @@ class Books:
                 yield f"{named} is said to be deleted"
             if kind == "not_visible" and 403 not in hidden:
                 yield f"{named} is said not to be visible"
-            if kind == "content" and self._version_of(named) is None and named[0] != "Medication":
+            is_asked = named[0] in (*self.types, "Patient", "ResearchSubject", "ResearchStudy", "Group")
+            if kind == "content" and is_asked and self._version_of(named) is None:
                 yield f"{named} says what nobody ever said"
 
     def _unclaimed(self, since: datetime) -> Iterator[str]:
-        """A run that ended whole has asked for everyone since it began, and left nothing open."""
+        """A run that ended whole has an answer for everyone, and left nothing open. A question that was taken up again
+        is answered as of when it was first asked; whether that is so, `faults` asks."""
         for patient in self.asked(since):
             for type in self.types:
                 row = self.coverage.get((type, patient))
-                if row is None or row.open_since is not None or row.whole_as_of is None or row.whole_as_of < since:
+                if row is None or row.open_since is not None or row.whole_as_of is None:
                     yield f"exit {WHOLE}, but {type} of {patient} was not had"
         for type in sorted(self.open):
             yield f"exit {WHOLE}, but status says that something of {type} is missing"
-        for window in self.work.vault.windows("west", WindowState.OPEN):
-            yield f"exit {WHOLE}, but a question for {window.question.type} is still open"
+        for type in self.unanswered:
+            yield f"exit {WHOLE}, but a question for {type} is still open"
 
     # --- what is missing -------------------------------------------------------------------------------------------
 
@@ -144,7 +149,7 @@ class Books:
 
     def names(self, type: str) -> bool:
         """Whether `status` says that something of this type is missing, or may be."""
-        return bool({type, *LISTS} & self.open)
+        return bool({type, *self.lists} & self.open)
 
     def differences(self, moment: datetime, *, deletions: bool, weekly: bool) -> list[tuple[str, str]]:
         """Where the vault is not what the hospital shows now, as (type, words); records of the cohort alone.
@@ -181,6 +186,8 @@ class Books:
         if self.world.plan.cohort == "group":
             named = {_person(one, "entity") for version in truth.values() if version.type == "Group"
                      for one in version.data.get("member", ())}
+        elif self.world.plan.cohort == "all":
+            named = {version.id for version in truth.values() if version.type == "Patient" and not version.deleted}
         else:
             named = {_person(version.data, "individual") for version in truth.values()
                      if version.type == "ResearchSubject" and version.data.get("status") in ASKED}

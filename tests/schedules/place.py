@@ -4,7 +4,7 @@ import math
 import shutil
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -36,6 +36,7 @@ from tests.schedules.plans import Plan, Stop, Visit
 SECRET = b"a secret of the seeded schedules"
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # made once; nothing here speaks TLS
 DAY = 86_400.0
+UNASKED = ("MedicationStatement", "BodyStructure", "Encounter")
 ADDRESS = "SCHEDULE_VAULT", "SCHEDULE_TRIAL"
 """The environment variables that name the two databases."""
 
@@ -65,16 +66,28 @@ class Moments:
             raise Stopped
 
 
+class Between:
+    """Somebody on the way who may look at requests, and change answers; this one lets all pass."""
+
+    def ask(self, request: httpx.Request) -> None:
+        """A request is about to be sent."""
+
+    def answer(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        """What comes back instead."""
+        return response
+
+
 class Line(httpx.BaseTransport):
     """Real HTTP, each request of which is a moment."""
 
-    def __init__(self, moments: Moments) -> None:
-        self._real, self._moments = httpx.HTTPTransport(verify=NO_TLS), moments
+    def __init__(self, moments: Moments, between: Between) -> None:
+        self._real, self._moments, self._between = httpx.HTTPTransport(verify=NO_TLS), moments, between
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Asks the hospital."""
         self._moments.come("request")
-        return self._real.handle_request(request)
+        self._between.ask(request)
+        return self._between.answer(request, self._real.handle_request(request))
 
     def close(self) -> None:
         """Ends the connections of one run."""
@@ -107,6 +120,8 @@ class World:
     base_url: str
     events: Events
     proxy: FaultProxy | None = None
+    between: Between = field(default_factory=Between)
+    timeout: str = "2s"
     told: list[str] = field(default_factory=list)
     """What happened, in order."""
 
@@ -119,10 +134,13 @@ class World:
                       random=Random(self.plan.seed))
         with opened(asked, self.folder, secret=SECRET, means=means) as work:
             mortal(work.vault.database, moments)
-            yield msgspec.structs.replace(work, transport=Line(moments))
+            yield msgspec.structs.replace(work, transport=Line(moments, self.between))
 
-    def visit(self, visit: Visit) -> HospitalOutcome | None:
-        """What happens, then one pull; None if the program was stopped before its end."""
+    def visit(self, visit: Visit, *, keep_network: bool = False) -> HospitalOutcome | None:
+        """What happens, then one pull; None if the program was stopped before its end.
+
+        `keep_network`: whoever opened the proxy says what it breaks, and the hospital's faults can still be counted.
+        """
         for one in visit.before:
             self.told.append(f"  {self.events.happen(one)}")
         self.clock.forward(visit.passed)
@@ -135,13 +153,14 @@ class World:
                 self.told.append(f"  before request {number}: {self.events.happen(one)}")
 
         outcome = None
-        with self._network(visit), ExitStack() as stack:
+        with nullcontext() if keep_network else self._network(visit), ExitStack() as stack:
             try:
                 work = stack.enter_context(self.at_work(Moments(events, visit.stop)))
                 outcome = flow.pull(work, []).hospitals[0]
             except Stopped:
                 self.told.append(f"stopped {visit.stop}")
-        self.server.play(self.persona)
+        if not keep_network:
+            self.server.play(self.persona)
         if outcome is not None:
             self.told.append(f"exit {outcome.code} {outcome.counts.new} new {outcome.messages}")
         if outcome is None or outcome.code == LEASE_HELD:
@@ -172,25 +191,25 @@ def hospital(world: World) -> Hospital:
     """The hospital's file, as a coordinator who knows this vendor writes it."""
     plan, persona = world.plan, world.persona
     gap = {"unavailable": {"since": "2026-01-05", "reason": "not in this study", "signed_by": "dm1"}}
-    types: dict[str, Any] = {name: gap for name in ("MedicationStatement", "BodyStructure", "Encounter")}
-    if "AdverseEvent" in persona.missing:
-        types["AdverseEvent"] = gap
+    types: dict[str, Any] = {name: gap for name in UNASKED}
+    types |= {name: gap for name in records.TYPES if name not in plan.types or name in persona.missing}
     if plan.persona == "epic":
         types["AdverseEvent"] = {"parameters": {"study": records.STUDY_ID}}
         types["Observation"] = {"categories": ["laboratory", "vital-signs"]}
     bulk: dict[str, Any] = {"since": not persona.bulk.since_drops_children}
     if plan.persona == "oracle":
         bulk["types"] = [name for name in records.TYPES if name not in ("AdverseEvent", "MedicationAdministration")]
+    cohort: dict[str, Any] = {"all": True}
     if plan.cohort == "group":
         cohort = {"group": f"Group/{records.GROUP_ID}"}
-    else:
+    elif plan.cohort == "research_study":
         cohort = {"research_study": f"{STUDY}|ATC-PD1"}
     estimates = persona.paging.total in ("estimated", "exact_at_end")
     return Hospital.model_validate({
         "id": "west", "name": "West hospital", "base_url": world.base_url, "cohort": cohort, "types": types,
         "auth": {"headers": {"Epic-Client-ID": "adapter"} if persona.door.header else {}},
         "pull": {"mode": plan.mode, "page_size": plan.page_size, "patients_per_question": plan.patients, "bulk": bulk,
-                 "rate": "100000/s", "timeout": "2s", "totals": "ignore" if estimates else "check",
+                 "rate": "100000/s", "timeout": world.timeout, "totals": "ignore" if estimates else "check",
                  "file_origins": [world.server.annex_url]},
     })
 
@@ -213,8 +232,11 @@ def shipped() -> Study:
 
 
 @contextmanager
-def opened_world(plan: Plan, home: Path, data: Path) -> Iterator[World]:
-    """The world of a plan in a fresh folder, its hospital open; its databases are those of the environment."""
+def opened_world(plan: Plan, home: Path, data: Path, *, proxied: bool = False) -> Iterator[World]:
+    """The world of a plan in a fresh folder, its hospital open; its databases are those of the environment.
+
+    `proxied`: asked through a network that can break, also where the plan does not say how.
+    """
     persona = quirked(PERSONAS[plan.persona], *plan.quirks)
     # Pages of two make tokens too long for a history, which cannot be halved; with pages of 200 they stay short.
     persona = switched(persona, "paging.token_growth", min(persona.paging.token_growth, 20))
@@ -224,7 +246,7 @@ def opened_world(plan: Plan, home: Path, data: Path) -> Iterator[World]:
         events = Events(server, clock, plan.ahead)
         world = World(plan, persona, server, clock, home, server.base_url, events)
         with ExitStack() as stack:
-            if plan.proxied:
+            if plan.proxied or proxied:
                 world.proxy = stack.enter_context(behind_faults(server, listed(())))
                 world.base_url = server.base_url
             yield world

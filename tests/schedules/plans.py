@@ -73,7 +73,9 @@ class Plan:
     persona: str = "plain"
     quirks: tuple[str, ...] = ()
     mode: Literal["search", "bulk"] = "search"
-    cohort: Literal["research_study", "group"] = "research_study"
+    cohort: Literal["research_study", "group", "all"] = "research_study"
+    types: tuple[str, ...] = TYPES
+    """The clinical types that are asked for."""
     page_size: int = 50
     patients: int = 20
     ahead: float = 0.0

@@ -1,6 +1,7 @@
 """A small hospital's records: three people of the trial, one who may join it, one who never does."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,22 @@ def clinical(person: str) -> list[dict[str, Any]]:
     ]
 
 
-def write(folder: Path) -> Path:
+def few(person: str) -> list[dict[str, Any]]:
+    """Two records of each type that is asked."""
+    found: list[dict[str, Any]] = []
+    for type in TYPES:
+        first = next(record for record in clinical(person) if record["resourceType"] == type)
+        found += [first, {**first, "id": f"{first['id']}b"}]
+    return found
+
+
+def write(folder: Path, members: tuple[str, ...] = MEMBERS, people: tuple[str, ...] = PEOPLE,
+          of: Callable[[str], list[dict[str, Any]]] = clinical) -> Path:
     """The whole hospital as NDJSON."""
     study = {"resourceType": "ResearchStudy", "id": STUDY_ID, "status": "active", "meta": meta(),
              "identifier": [{"system": STUDY, "value": "ATC-PD1"}]}
-    rows = [study, group(*MEMBERS), *(patient(person) for person in PEOPLE), *map(enrolment, MEMBERS)]
-    rows += [record for person in PEOPLE for record in clinical(person)]
+    rows = [study, group(*members), *(patient(person) for person in people), *map(enrolment, members)]
+    rows += [record for person in people for record in of(person)]
     folder.mkdir(parents=True)
     for row in rows:
         with (folder / f"{row['resourceType']}.ndjson").open("a") as file:

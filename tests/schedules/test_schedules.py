@@ -15,48 +15,32 @@ import pytest
 
 from fhir_adapter.core.windows import Coverage
 from fhir_adapter.steps import asking
-from fhir_adapter.steps.workspace import opened
-from tests.databases import sqlite_databases
-from tests.schedules import records
-from tests.schedules.place import SECRET, empty, named_by_environment, shipped
+from tests.schedules.conftest import Templates
 from tests.schedules.plans import Happening, Plan, Stop, Visit, planned
 from tests.schedules.running import Ended, run
 
 FIRST, LAST = map(int, os.environ.get("SCHEDULES", "0-300").split("-"))
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The hospital's records."""
-    return records.write(tmp_path_factory.mktemp("hospital") / "west")
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with empty databases."""
-    folder = tmp_path_factory.mktemp("empty")
-    with named_by_environment(sqlite_databases(folder)), opened(shipped(), folder, secret=SECRET):
-        return folder
-
-
-def _ended(plan: Plan, home: Path, data: Path, template: Path) -> Ended:
-    return run(plan, home, data, empty(template, home))
+def _ended(plan: Plan, home: Path, data: Path, templates: Templates) -> Ended:
+    with templates.fresh("sqlite", home) as databases:
+        return run(plan, home, data, databases)
 
 
 @pytest.mark.hard
 @pytest.mark.parametrize("seed", range(FIRST, LAST), ids=lambda seed: f"seed{seed}-")
-def test_nothing_is_ever_silently_missing(seed: int, data: Path, template: Path, tmp_path: Path) -> None:
+def test_nothing_is_ever_silently_missing(seed: int, data: Path, templates: Templates, tmp_path: Path) -> None:
     """Whatever happens: no claim that is not so; at the end everything, or a name for what is missing."""
-    ended = _ended(planned(seed), tmp_path / "home", data, template)
+    ended = _ended(planned(seed), tmp_path / "home", data, templates)
 
     assert ended.wrong == [], ended
 
 
 @pytest.mark.parametrize("seed", [2, 5])
-def test_a_seed_is_a_schedule(seed: int, data: Path, template: Path, tmp_path: Path) -> None:
+def test_a_seed_is_a_schedule(seed: int, data: Path, templates: Templates, tmp_path: Path) -> None:
     """The same seed asks the same, gets the same and ends the same: a failure can be replayed."""
-    first = _ended(planned(seed), tmp_path / "first", data, template)
-    again = _ended(planned(seed), tmp_path / "again", data, template)
+    first = _ended(planned(seed), tmp_path / "first", data, templates)
+    again = _ended(planned(seed), tmp_path / "again", data, templates)
 
     assert planned(seed) == planned(seed) != planned(seed + 1)
     assert len(first.asked) > 30
@@ -65,19 +49,19 @@ def test_a_seed_is_a_schedule(seed: int, data: Path, template: Path, tmp_path: P
 
 
 def test_coverage_that_moves_over_a_gap_is_caught(
-    data: Path, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, templates: Templates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The books see what they are for: with the adapter's one vital rule broken, the same schedule fails."""
     plan = Plan(seed=0, page_size=2, visits=(Visit(stop=Stop("request", 9, lost=True)),
                                              Visit(before=(Happening("poison", 3),))))
-    assert _ended(plan, tmp_path / "sound", data, template).wrong == []
+    assert _ended(plan, tmp_path / "sound", data, templates).wrong == []
     moved = asking._moved
 
     def careless(*books: object, whole: bool) -> Coverage:
         return moved(*books, whole=True)  # type: ignore[arg-type]
 
     monkeypatch.setattr(asking, "_moved", careless)
-    wrong = _ended(plan, tmp_path / "careless", data, template).wrong
+    wrong = _ended(plan, tmp_path / "careless", data, templates).wrong
 
     assert any("is not here although whole as of" in one for one in wrong)
 
@@ -95,9 +79,9 @@ REGRESSIONS = {
 
 
 @pytest.mark.parametrize("what", REGRESSIONS)
-def test_what_schedules_have_found(what: str, data: Path, template: Path, tmp_path: Path) -> None:
+def test_what_schedules_have_found(what: str, data: Path, templates: Templates, tmp_path: Path) -> None:
     """Bugs that seeds of this test found, in the fewest steps."""
-    ended = _ended(REGRESSIONS[what], tmp_path / "home", data, template)
+    ended = _ended(REGRESSIONS[what], tmp_path / "home", data, templates)
 
     assert ended.wrong == [], ended
     assert ended.whole
