@@ -14,6 +14,7 @@ from fhir_adapter.steps.differing import Difference
 from fhir_adapter.steps.leases import trial_lease
 from fhir_adapter.steps.proving import Proof
 from fhir_adapter.steps.sensitivity import Impact
+from fhir_adapter.steps.worklist import refresh
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.records import Cut
 
@@ -23,7 +24,9 @@ __all__ = ["NewCut"]
 def impacts(work: Workspace, told: Progress = silent) -> list[Impact]:
     """What each open conflict could move, were it settled in each way that is possible; stored, ranked, returned."""
     with trial_lease(work) as lease:
-        return sensitivity.compute(work, lease, told)
+        found = sensitivity.compute(work, lease, told)
+        refresh(work, lease)
+    return found
 
 
 def create(work: Workspace, wanted: NewCut, told: Progress = silent) -> tuple[Cut, Path]:

@@ -189,7 +189,7 @@ def fill(frozen: Workspace, cutoff: str, told: Progress) -> tuple[tuple[Held, ..
     """Maps, settles and concludes a past up to a day; the open blocking conflicts, and those only about later days."""
     map_everything(frozen, told)
     conclude(frozen, SCRATCH, told, everyone=True, cut_off=cutoff)
-    project(frozen, SCRATCH)
+    project(frozen, SCRATCH, queue=False)
     found = _blocking(frozen, cutoff)
     forget_after(frozen.trial, BEGINS, cutoff)
     return found

@@ -18,8 +18,11 @@ PLANNED = 43
 """Planned assessments that are written down: 60 months of the shortest usual interval (42 days)."""
 
 
-def project(work: Workspace, lease: Lease) -> None:
-    """Brings the projections up to date; rows that are the same already stay untouched."""
+def project(work: Workspace, lease: Lease, *, queue: bool = True) -> None:
+    """Brings the projections up to date; rows that are the same already stay untouched.
+
+    Without `queue` (in a cut) nothing is noticed of conflicts: they are not work to be done.
+    """
     later = work.trial.projected()
     work.trial.project(lease, {
         "site": [_site(one) for one in work.study.hospitals.values()],
@@ -32,7 +35,8 @@ def project(work: Workspace, lease: Lease) -> None:
         "run": work.vault.runs(50),
         "audit_entry": work.vault.audit_entries(later["audit_entry"]),
     })
-    refresh(work, lease)
+    if queue:
+        refresh(work, lease)
 
 
 def project_decided(work: Workspace, lease: Lease, subjects: Collection[str]) -> None:

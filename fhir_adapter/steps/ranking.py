@@ -1,6 +1,6 @@
 """What is worth settling first: how much each open conflict can move.
 
-One function, so that a better measure (which endpoints really change under each choice) can take its place.
+Measured, once `derive --sensitivity` has tried every choice (docs/sensitivity.md); else guessed from what rests on it.
 """
 
 import json
@@ -11,9 +11,20 @@ from fhir_adapter.steps.workspace import Workspace
 BLOCKING, ENDPOINT, MOST = 1_000_000, 10_000, 9_999
 
 
-def place_of(*, blocking: bool, endpoints: int, occurrences: int) -> int:
-    """Order in the queue, smaller first: blocking ones, then by endpoints that rest on it, then by records."""
+def place_of(*, blocking: bool, endpoints: int, occurrences: int, moves: int | None = None) -> int:
+    """Order in the queue, smaller first: blocking ones, then by endpoints that rest on it, then by records.
+
+    With `moves` (values that it was found to move): whatever moves something as if it blocked, by how many.
+    """
+    if moves is not None:
+        blocking, endpoints = blocking or moves > 0, moves
     return -(BLOCKING * blocking + ENDPOINT * min(endpoints, 99) + min(occurrences, MOST))
+
+
+def impacts(work: Workspace) -> dict[tuple[str, str], int]:
+    """How many values each conflict can move, by key and fingerprint, as far as it has been tried."""
+    rows = work.trial.all_rows("impact")
+    return {(row["conflict_key"], row["fingerprint"]): row["subject_values"] + row["study_values"] for row in rows}
 
 
 def endpoints_held(work: Workspace, subjects: Collection[str] | None = None) -> dict[tuple[str, str], int]:

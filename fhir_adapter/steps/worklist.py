@@ -7,7 +7,7 @@ from typing import Any
 from fhir_adapter.core.conflicts import Decision
 from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS
 from fhir_adapter.review.settling import standing_decisions
-from fhir_adapter.steps.ranking import endpoints_held, place_of
+from fhir_adapter.steps.ranking import endpoints_held, impacts, place_of
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.bookkeeping import WorkRow
 from fhir_adapter.store.records import Lease
@@ -45,6 +45,7 @@ def _rows(work: Workspace, conflicts: Iterable[dict[str, Any]], keys: Collection
     decisions = [one for one in work.vault.decisions() if keys is None or one.conflict_key in keys]
     standing, last = standing_decisions(decisions), {one.conflict_key: one.number for one in decisions}
     held, records = endpoints_held(work, subjects), _records(work) if subjects is None else {}
+    moves = impacts(work)
     found = {}
     for one in conflicts:
         key, kind = one["key"], BY_NAME[one["kind"]]
@@ -55,7 +56,8 @@ def _rows(work: Workspace, conflicts: Iterable[dict[str, Any]], keys: Collection
             code=code_of(one), state=_state(one, standing.get(key), key in waiting), blocking=bool(one["blocking"]),
             owner=kind.owner.value, occurrences=occurrences, message=one["message"],
             place=place_of(blocking=bool(one["blocking"]), occurrences=occurrences,
-                           endpoints=held.get((one["subject"], kind.name), 0)),
+                           endpoints=held.get((one["subject"], kind.name), 0),
+                           moves=moves.get((key, one["fingerprint"]))),
             since=since.get(key, ""), assignee=assignment.assignee if assignment else "",
             due=assignment.due if assignment else "", query=queries.get(key, ""), last_decision=last.get(key, 0))
     return found

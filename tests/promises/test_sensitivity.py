@@ -66,6 +66,9 @@ def test_it_ranks_and_is_not_under_the_digest(tried: Tried) -> None:
     shown = flow.conflicts(work)
     assert [one.key for one in shown] == [one.conflict_key for one in impacts]
     assert [one.moves for one in shown] == moved
+    queue = sorted(work.trial.all_rows("worklist"), key=lambda row: (row["place"], row["conflict_key"]))
+    assert [dict(zip([one.key for one in shown], moved, strict=True))[row["conflict_key"]] for row in queue
+            if row["state"] != "closed"] == moved
     assert "could move" in "\n".join(flow.conflict(work, shown[0].key).lines)
 
 
