@@ -1,14 +1,21 @@
 """The clinical cut-off: what happened later is invisible.
 
-Facts that begin after the cut-off are dropped, an end after it is open. Policy `cap` alone looks further: a later
-proof of life, or a later death, shows that the subject lived at the cut-off (used for OS). Without a cut-off nothing
-is dropped. Source: endpoints.md §0.17, §7.
+Facts that begin after the cut-off are dropped, an end after it is open; a partial date counts from its first possible
+day. A death of which the day is imputed is bounded by the cut-off from above, and is none where a later proof of life
+shows that it had not happened. Policy `cap` alone lets what came later decide OS: a later proof of life, or a later
+death, censors at the cut-off. Without a cut-off nothing is dropped. Source: endpoints.md §0.15, §0.17, §7.
 """
 
+from collections.abc import Mapping
+
+import msgspec
 import pandas as pd
 
+from fhir_adapter.endpoints.survival import Life
+
 BEGINS = {
-    "adverse_event": "onset", "anticancer_therapy": "start_date", "disposition": "date",
+    "adverse_event": "onset", "anticancer_therapy": "start_date", "biomarker": "date", "deviation": "date",
+    "disposition": "date", "medical_history": "onset",
     "drug_administration": "start_date", "hospital_stay": "start_date", "lab_result": "date",
     "lesion_measurement": "date", "medication": "start_date", "performance_status": "date", "procedure": "start_date",
     "radiotherapy": "start_date", "response_assessment": "date", "tumor_assessment": "start_date",
@@ -32,3 +39,28 @@ def _cut(frame: pd.DataFrame, begins: str | None, on: str) -> pd.DataFrame:
         return kept
     later = kept["end_date"].astype("string") > on
     return kept.assign(end_date=kept["end_date"].astype(object).mask(later.fillna(False).astype(bool), None))
+
+
+def bounded(found: Mapping[str, Life], whole: Mapping[str, Life], limit: int | None) -> dict[str, Life]:
+    """Lives up to a day, with the imputed deaths that may have happened by then; `whole`: with what came later."""
+    if limit is None:
+        return dict(found)
+    return {subject: _bounded(life, whole.get(subject, life), limit) for subject, life in found.items()}
+
+
+def _bounded(life: Life, whole: Life, limit: int) -> Life:
+    death, alive = life.death, whole.last_alive
+    if death is None or death.imputed is None:
+        return life
+    if alive is not None and alive[1] > limit:
+        return msgspec.structs.replace(life, death=None)
+    return msgspec.structs.replace(life, death=msgspec.structs.replace(death, day=min(death.day, limit)))
+
+
+def caps(whole: Mapping[str, Life], limit: int | None) -> dict[str, int]:
+    """By policy `cap`: the cut-off for every subject of whom a later proof of life or a later death is known."""
+    if limit is None:
+        return {}
+    return {subject: limit for subject, life in whole.items()
+            if (life.death is not None and life.death.day > limit)
+            or (life.last_alive is not None and life.last_alive[1] > limit)}

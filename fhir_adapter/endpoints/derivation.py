@@ -175,24 +175,21 @@ def _known(facts: dict[str, pd.DataFrame], trial: Trial, cut_off: str | None, he
     unirradiated = assessments.unirradiated(trial, starts, therapy)
     for doubt in (*therapy.doubts, *read.doubts):
         held.add(doubt.subject, "therapy" if doubt.kind == "therapy_role_unknown" else "response", doubt.kind)
+    limit = day(cut_off)
+    whole = _whole_lives(facts, trial) if limit is not None else {}
     return _Known(
         trial=trial, subjects=subjects, steps=steps, clocks=clocks, therapy=therapy, radiotherapy=radiotherapy,
-        starts=starts, read=read, unirradiated=unirradiated, caps=_caps(facts, trial, cut_off), held=held,
-        lives=survival.lives(trial, steps, therapy.first_treatment), omitted=treatment.omitted(trial),
-        last=day(cut_off),
+        starts=starts, read=read, unirradiated=unirradiated, held=held, omitted=treatment.omitted(trial),
+        caps=cutoff.caps(whole, limit) if trial.protocol.time_to_event.cutoff_policy == "cap" else {},
+        lives=cutoff.bounded(survival.lives(trial, steps, therapy.first_treatment), whole, limit),
+        last=limit,
     )
 
 
-def _caps(facts: dict[str, pd.DataFrame], trial: Trial, cut_off: str | None) -> dict[str, int]:
-    """By policy `cap`: the cut-off for every subject of whom a later proof of life or a later death is known."""
-    limit = day(cut_off)
-    if limit is None or trial.protocol.time_to_event.cutoff_policy != "cap":
-        return {}
+def _whole_lives(facts: dict[str, pd.DataFrame], trial: Trial) -> dict[str, survival.Life]:
+    """The lives of all subjects with what came after the cut-off too."""
     whole = Trial.of(facts, trial.protocol, trial.terms)
-    found = survival.lives(whole, treatment.steps(whole), {})
-    return {subject: limit for subject, life in found.items()
-            if (life.death is not None and life.death.day > limit)
-            or (life.last_alive is not None and life.last_alive[1] > limit)}
+    return survival.lives(whole, treatment.steps(whole), {})
 
 
 def _response(known: _Known, subject: str, rows: Rows) -> dict[str, BestResponse]:
