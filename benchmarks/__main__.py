@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from benchmarks import deriving, in_memory, startup, whole_path
+from benchmarks import deriving, in_memory, startup, understanding, whole_path
 from benchmarks.page import PAGE, page
 from benchmarks.rows import Row, aligned
 
@@ -12,6 +12,7 @@ PARTS: dict[str, Callable[[int, int], list[Row]]] = {
     "path": whole_path.measure,
     "start": startup.measure,
     "derive": deriving.measure,
+    "understand": understanding.measure,
 }
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from fhir_adapter.core.concepts import ConceptList, ConceptRow, Concepts, Relationship
-from tests.domains.study_words import SCT, coded, facts, observation, only, quantity, says, study
+from fhir_adapter.domains.medication import group_of
+from tests.domains.study_words import SCT, coded, facts, observation, only, quantity, reading, says, study
 
 MCODE = "http://hl7.org/fhir/us/mcode/StructureDefinition/"
 ICD10 = "http://hl7.org/fhir/sid/icd-10-cm"
@@ -152,3 +153,16 @@ def test_tumour_assessment_as_a_record_of_its_own() -> None:
 
     assert (fact.start_date.text, fact.end_date.text, fact.stated_baseline) == ("2023-03-01", "2023-03-03", True)
     assert facts(says({**report, "code": coded("24627-2")}, concepts=known), "tumor_assessment") == []
+
+
+@pytest.mark.parametrize(("atc", "concept", "group"), [  # WHO ATC: H02A systemic corticosteroids, H03A thyroid
+    ("H02AB02", "dexamethasone", "corticosteroid"), ("H03AA01", "levothyroxine", "thyroid_hormone"),
+])
+def test_concomitant_medication_has_the_group_of_its_atc_code(atc: str, concept: str, group: str) -> None:
+    """What changes the reading of a value or an event; the longest listed prefix holds, and no prefix is no group."""
+    record = {"resourceType": "MedicationStatement", "status": "active",
+              "medicationCodeableConcept": coded(atc, "http://www.whocc.no/atc")}
+    fact = only(says(record), "medication")
+
+    assert (fact.concept, fact.drug_group) == (concept, group)
+    assert group_of(reading(), "no such drug") is None
