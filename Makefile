@@ -7,6 +7,7 @@
 #   make test-real  the main job against an R4 server by other hands, in an environment of its own
 #   make fuzz       100,000 mutated resources through the mapper (FUZZ=number, FUZZ_SEED=seed)
 #   make bench      measurements, printed as a table
+#   make peers      the programs that `make bench` compares with, each in an environment of its own
 #   make fixtures   make the fixtures and their golden results anew
 #   make docs       make the pages anew that are made from code
 #   make lock       make requirements/*.lock anew
@@ -14,6 +15,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 VENV_REAL ?= .venv-real
+VENV_PEERS ?= .venv-peers
 WORKERS ?= 2
 ARGS ?=
 
@@ -42,7 +44,7 @@ fi; exit $$code
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-hard test-real fuzz bench docs fixtures lock lint types install install-test
+.PHONY: help demo test test-hard test-real fuzz bench peers docs fixtures lock lint types install install-test
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -104,10 +106,18 @@ fuzz: $(VENV)/.test
 	$(call tier,fuzz,tests/domains/test_fuzz.py)
 
 bench: $(VENV)/.test
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@PEERS=$(VENV_PEERS) $(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.test
 	$(BIN)/python -m tests.house.docs
+
+# Named by version alone: whoever wants the comparison fetches them; nothing else here depends on them.
+peers:
+	@for peer in $$(grep -v '^#' requirements/peers.in); do \
+		place=$(VENV_PEERS)/$${peer%%=*}; \
+		test -x $$place/bin/python || $(PYTHON) -m venv $$place; \
+		$$place/bin/python -m pip --disable-pip-version-check --no-input install --quiet $$peer || exit 1; \
+	done
 
 fixtures: $(VENV)/.test
 	$(BIN)/python -m fixtures.generate $(ARGS)

@@ -3,13 +3,14 @@
 import argparse
 from collections.abc import Callable
 
-from benchmarks import deriving, in_memory, startup, understanding, whole_path
+from benchmarks import deriving, in_memory, pulling, startup, understanding, whole_path
 from benchmarks.page import PAGE, page
 from benchmarks.rows import Row, aligned
 
 PARTS: dict[str, Callable[[int, int], list[Row]]] = {
     "memory": in_memory.measure,
     "path": whole_path.measure,
+    "pull": pulling.measure,
     "start": startup.measure,
     "derive": deriving.measure,
     "understand": understanding.measure,

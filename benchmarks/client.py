@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import resource
 import sys
 import time
@@ -37,6 +38,8 @@ class Done(msgspec.Struct, frozen=True):
     wall: float
     cpu: float
     peak: float
+    phases: dict[str, float] = {}
+    """Peak memory so far when each phase ended: asking, mapping, settling."""
     messages: tuple[str, ...] = ()
 
 
@@ -44,19 +47,26 @@ def done(folder: Path, order: Order) -> Done:
     """Does it, in this process."""
     shipped = study.load(kit.kit_path())
     asked = Hospital.model_validate({"id": "west", "name": "West", **order.hospital})
-    import os
-
     os.environ["BENCH_VAULT"] = order.database or f"sqlite:///{folder / 'vault.sqlite'}"
     os.environ["BENCH_TRIAL"] = order.database or f"sqlite:///{folder / 'trial.sqlite'}"
     settings = shipped.settings.model_copy(update={"databases": Databases(vault="env:BENCH_VAULT",
                                                                           trial="env:BENCH_TRIAL")})
     chosen = shipped.model_copy(update={"hospitals": {"west": asked}, "settings": settings})
+    phases: dict[str, float] = {}
+
+    def told(what: str, done: int, total: int) -> None:
+        phases[what.rpartition(": ")[2]] = _peak()
+
     wall, cpu = time.perf_counter(), time.process_time()
     with opened(chosen, folder, secret=SECRET) as work:
-        outcome = (flow.pull if order.command == "pull" else flow.sync)(work, []).hospitals[0]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        outcome = (flow.pull if order.command == "pull" else flow.sync)(work, [], told).hospitals[0]
     return Done(outcome.code, outcome.counts.fetched, outcome.counts.new, time.perf_counter() - wall,
-                time.process_time() - cpu, peak, outcome.messages)
+                time.process_time() - cpu, _peak(), phases, outcome.messages)
+
+
+def _peak() -> float:
+    """The most memory that this process has had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

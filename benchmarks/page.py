@@ -29,6 +29,9 @@ Made by `make bench ARGS=--write`. Ratios are medians of per-round pairs measure
   third of them are none of the first three: at 0.4 only 2.9 us would be left to understand one after it is decoded.
 - Hospitals' answers were taken once over loopback HTTP and are given from memory: the client does all its work
   (decompression, links, credentials), the rehearsal server's own time does not count.
+- *Pulling* runs client and server as processes of their own. The other programs pull the same types of the same
+  patients from the same rehearsal hospital in the same minute, in pages of 20 where they let themselves be told; what
+  each does when a page fails is asked in a last round. Memory is that of the whole client process, as Linux has it.
 - A second sync writes what DESIGN §5.4 names: its run, its leases and fences, its windows (`question_window`,
   `visited`), `whole_as_of` (in `coverage`) and `completeness`.
 """

@@ -332,6 +332,7 @@ def _pulled(work: Workspace, hospitals: Sequence[str], run: int, told: Progress)
             except AdapterError as error:
                 outcome = HospitalOutcome(hospital=hospital.id, code=error.exit_code, messages=(str(error),))
             outcomes.append(msgspec.structs.replace(outcome, asked=outcome.code, seconds=_since(work, started)))
+    work.vault.forget_run(run)
     return outcomes
 
 

@@ -24,7 +24,7 @@ from fhir_adapter.store.trial import Place, Settling
 AT_ONCE = 500
 """Subjects settled in one transaction, at most."""
 
-RECORDS = 10_000
+RECORDS = 5_000
 """Versions of records of the subjects settled at once, about: what is held in memory does not grow with the study."""
 
 DECISIONS = "decisions"
