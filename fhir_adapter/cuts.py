@@ -51,3 +51,9 @@ def verify(work: Workspace, name: str, told: Progress = silent) -> Proof:
 def difference(work: Workspace, before: str, after: str) -> Difference:
     """What moved from one cut to another, and why."""
     return differing.difference(work, before, after)
+
+
+def export(work: Workspace, form: str, folder: Path | None = None, cut: str = "") -> list[Path]:
+    """Write every view and every table of conclusions as files, those of a cut if one is named."""
+    place = folder or work.folder / "data" / "export" / (cut or "now") / form
+    return cutting.export(work, form, place, cut)

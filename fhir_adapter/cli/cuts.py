@@ -1,5 +1,6 @@
-"""Commands that freeze results: cuts."""
+"""Commands that freeze results, and hand them on as files."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ def add_to(app: typer.Typer) -> None:
     for name, command in (("create", create), ("list", list_cuts), ("verify", verify), ("diff", diff)):
         cut.command(name)(command)
     app.add_typer(cut, name="cut", rich_help_panel="Results")
+    app.command(rich_help_panel="Results")(export)
 
 
 def create(
@@ -73,3 +75,17 @@ def diff(before: NameArgument, after: NameArgument, study: StudyOption = HERE, j
     with workspace(study) as work:
         found = cuts.difference(work, before, after)
     tell(found.lines, json, found)
+
+
+def export(
+    form: Annotated[str, typer.Argument(metavar="FORMAT", help="csv or json.")],
+    cut: Annotated[str, typer.Option(help="The results of this cut; without it, those of now.")] = "",
+    to: Annotated[Path | None, typer.Option(help="Where to write; data/export/NAME/FORMAT by default.")] = None,
+    study: StudyOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Write every view and every table of conclusions as files."""
+    from fhir_adapter import cuts
+
+    with workspace(study) as work:
+        tell([str(path) for path in cuts.export(work, form, to, cut)], json)

@@ -65,6 +65,12 @@ def values(frames: Frames) -> dict[Key, Value]:
     return found
 
 
+def key_of(table: str, row: Any) -> tuple[str, str]:
+    """Endpoint and rule under which a row of a conclusion table is a value; empty for one that is told otherwise."""
+    told = _TOLD.get(table)
+    return told(row)[:2] if told is not None else ("", "")
+
+
 def _value(row: Any, text: str) -> Value:
     return Value(text=text, why=row.why, facts=frozenset(json.loads(row.facts)), provisional=bool(row.provisional))
 

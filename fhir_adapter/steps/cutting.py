@@ -26,11 +26,11 @@ from fhir_adapter.steps.growing import grown, map_everything
 from fhir_adapter.steps.leases import gone, holder
 from fhir_adapter.steps.manifest import Held, Manifest, file_sum, inputs, read_manifest
 from fhir_adapter.steps.projecting import completeness, project
-from fhir_adapter.steps.reporting import conclusions, summarise
+from fhir_adapter.steps.reporting import summarise
 from fhir_adapter.steps.settling import conclude
-from fhir_adapter.steps.workspace import Workspace
+from fhir_adapter.steps.workspace import Workspace, trial_tables
 from fhir_adapter.store.instants import stamp
-from fhir_adapter.store.locked import VIEWS, forget_after, seal, view_rows
+from fhir_adapter.store.locked import VIEWS, forget_after, open_locked, seal, view_rows
 from fhir_adapter.store.records import Cut, Known
 from fhir_adapter.store.seen import SCRATCH, PastVault, known
 
@@ -226,11 +226,26 @@ def _write_results(frozen: Workspace, folder: Path) -> None:
 
 
 def result_tables(work: Workspace) -> dict[str, files.Table]:
-    """What is handed on: every stable view, and every table of conclusions that is not wholly in one."""
+    """What is handed on: every stable view, and every table of conclusions."""
     views: dict[str, files.Table] = {name: view_rows(work.trial, name) for name in VIEWS}
-    whole = conclusions(work)
-    return views | {one.name: (list(whole[one.name].columns), whole[one.name].astype(object).to_numpy().tolist())
-                    for one in endpoints.ALL}
+    return views | {one.name: (work.trial.tables.columns(one.name),
+                               [tuple(row.values()) for row in work.trial.all_rows(one.name)]) for one in endpoints.ALL}
+
+
+def export(work: Workspace, form: str, folder: Path, name: str = "") -> list[Path]:
+    """Writes the results as files, those of a cut if one is named; the paths.
+
+    Raises UsageError for a form that cannot be written, or a cut that is not there.
+    """
+    if form not in files.FORMATS:
+        raise UsageError(f"{form} cannot be written; there are {', '.join(files.FORMATS)}.")
+    if not name:
+        return files.write(result_tables(work), folder, form)
+    trial = open_locked(the_cut(work, name)[1] / DATABASE, trial_tables())
+    try:
+        return files.write(result_tables(msgspec.structs.replace(work, trial=trial)), folder, form)
+    finally:
+        trial.close()
 
 
 # --- looking at cuts -----------------------------------------------------------------------------------------------

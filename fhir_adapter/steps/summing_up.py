@@ -270,6 +270,9 @@ def _results(made: Summary, days_per_month: float) -> list[str]:
     lines = [
         f"{'ORR, confirmed':<24}{rate_text(made.orr_confirmed)}",
         f"{'ORR, unconfirmed':<24}{rate_text(made.orr_unconfirmed)}",
+        f"{'ORR, not irradiated':<24}{rate_text(made.orr_unirradiated)}",
+        f"{'DCR':<24}{rate_text(made.dcr)}",
+        f"{'CBR':<24}{rate_text(made.cbr)}",
     ]
     for curve in made.curves:
         name = f"{curve.endpoint}, {curve.rule.replace('_', ' ')}" if curve.rule else curve.endpoint

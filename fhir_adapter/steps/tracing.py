@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from fhir_adapter.core.errors import UsageError
+from fhir_adapter.steps.comparing import key_of
 from fhir_adapter.steps.workspace import Workspace, system_user
 from fhir_adapter.store.records import Signature
 
@@ -58,9 +59,13 @@ def trace(work: Workspace, endpoint: str, subject: str) -> list[str]:
     for name, stated in work.trial.frames(tables, [subject]).items():
         facts |= {f"{name}:{one.fact_key}": one for one in stated.itertuples()}
     missing = list(_incomplete(work, subject))
+    outlook = {(one["endpoint"], one["rule"]): one["may_become"]
+               for one in work.trial.rows("outlook", "subject", [subject])}
     lines = [f"{endpoint.upper()} of {subject}"]
     for row in rows:
         lines += _value(row, missing)
+        lines += [f"  would be {one['value'] or 'none'} if {one['kind']} {one['conflict'][:12]} turns out: {one['if']}"
+                  for one in json.loads(outlook.get(key_of(table, row), "[]"))]
         for name in json.loads(row.facts):
             lines += _fact(work, name.partition(":")[0], facts.get(name))
     return lines

@@ -23,6 +23,8 @@ from fhir_adapter.store.view_list import ALL
 VIEWS = tuple(view.name for view in ALL)
 """The names of the stable views."""
 
+_PLAIN: dict[str, type[bool] | type[float]] = {"boolean": bool, "real": float}
+
 
 def forget_after(trial: Frames, begins: Mapping[str, str], day: str) -> int:
     """Removes facts that begin after a day, and ends after it; how many facts. Never to be used on the study's own.
@@ -43,11 +45,17 @@ def forget_after(trial: Frames, begins: Mapping[str, str], day: str) -> int:
 
 
 def view_rows(trial: OpenTrial, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """The columns of a stable view and its rows, sorted by all of them so that equal contents give equal files."""
+    """The columns of a stable view and its rows, sorted by all of them so that equal contents give equal files.
+
+    Booleans and floating-point numbers are such on both backends.
+    """
     view = next(one for one in ALL if one.name == name)
     columns = [column.name for column in view.columns]
+    kinds = [_PLAIN.get(column.type) for column in view.columns]
     with trial.database.reading() as transaction:
-        rows = [tuple(row) for row in transaction.rows(f"SELECT {listed(columns)} FROM {name}")]
+        rows = [tuple(value if kind is None or value is None else kind(value)
+                      for kind, value in zip(kinds, row, strict=True))
+                for row in transaction.rows(f"SELECT {listed(columns)} FROM {name}")]
     return columns, sorted(rows, key=lambda row: tuple((value is not None, str(value)) for value in row))
 
 

@@ -84,6 +84,8 @@ def test_a_year_of_death_may_be_any_day_of_it(tried: Tried) -> None:
     assert may["death on the first possible day"] == f"event {max(row['start'], '2024-01-01')} (death)"
     assert may["it is wrong"].startswith("censored ")
     assert may["it is wrong"].endswith("(last_alive)")
+    traced = "\n".join(flow.trace(work, "OS", "ATC-046"))
+    assert "would be event 2024-12-31 (death) if partial_date" in traced
     assert row["provisional"]
     assert "partial_date" in json.loads(row["held_kinds"])
 
