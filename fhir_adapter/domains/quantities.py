@@ -3,9 +3,9 @@
 from decimal import Decimal
 from functools import lru_cache
 
-from fhir_adapter.core.concepts import Concepts
+from fhir_adapter.core.concepts import Concepts, Match
 from fhir_adapter.core.conflicts import Doubt
-from fhir_adapter.core.units import Units
+from fhir_adapter.core.units import AMOUNT_PER_VOLUME, MASS_PER_VOLUME, Units
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.elements import Quantity
 
@@ -95,4 +95,21 @@ def unit_doubt(reading: Reading, quantity: Quantity, test: str, element: str) ->
         origin=reading.origin.at(element),
         scope=(reading.hospital.id, unit, test),
         values=(unit, test),
+    )
+
+
+def unit_contradiction(reading: Reading, quantity: Quantity, match: Match, element: str) -> Doubt | None:
+    """The Doubt about a mass code with a molar unit, or the other way round: one per hospital, code and unit.
+
+    The unit is believed (profiles.md §6: trust the unit, flag a mismatch); `mappings/terms/lab_code.csv` says which
+    codes mean a mass or an amount.
+    """
+    meant = reading.concepts.term("lab_code", match.code.code).get("dimension")
+    unit = reading.units.find(quantity.code, quantity.unit) if meant else None
+    if unit is None or unit.dimension == meant or unit.dimension not in (MASS_PER_VOLUME, AMOUNT_PER_VOLUME):
+        return None
+    return Doubt(
+        kind="unit_contradicts_code", message="the code means a mass and the unit an amount, or the other way round",
+        origin=reading.origin.at(element), scope=(reading.hospital.id, match.code.code, unit.ucum),
+        values=(match.code.system, match.code.code, unit.ucum), holds=False,
     )

@@ -17,7 +17,7 @@ from fhir_adapter.core.remembered import MOST_STATEMENTS, Remembered
 from fhir_adapter.core.units import Units
 from fhir_adapter.domains.moments import moment, time_of
 from fhir_adapter.domains.observed import set_aside
-from fhir_adapter.domains.quantities import Conversion, conversion, unit_doubt
+from fhir_adapter.domains.quantities import Conversion, conversion, unit_contradiction, unit_doubt
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.fhir.elements import Quantity
 from fhir_adapter.fhir.observation import Observation, ReferenceRange, Valued, forms_of_value
@@ -96,17 +96,20 @@ def _results(
             yield Ignored(_why_no_number(part))
             continue
         said = (prefix, part.code, quantity, part.reference_range, status)
-        undated = known.get(said)
+        undated, contradiction = known.get(said), None
         if undated is None:
+            contradiction = unit_contradiction(reading, quantity, match, f"{prefix}value")
             convert = conversion(reading.units, reading.concepts, concept_list, match.concept)
             undated = _undated(quantity, part.reference_range if limits else (), convert, fact,
                                element=f"{prefix}value", status=status)
-            if part.value_quantity is not None:
+            if part.value_quantity is not None and contradiction is None:
                 known.keep(said, undated)
         found = replace(undated, date=date, time=time)
         yield found
         if found.value is None:
             yield unit_doubt(reading, quantity, match.concept, found.element)
+        if contradiction is not None:
+            yield contradiction
 
 
 def _undated(

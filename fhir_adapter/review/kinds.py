@@ -28,6 +28,8 @@ CODES = (
 KINDS = (
     *CODES,
     _kind("unit_unknown", "A unit that nobody can convert", _MANAGER, "the value is excluded", _PICK),
+    _kind("unit_contradicts_code", "A mass code with a molar unit, or the other way round", _MANAGER,
+          "the unit is believed", ("confirm", "defer"), blocking=False),
     _kind("unit_implausible", "A size that only makes sense in another unit", _MANAGER,
           "the measurement is excluded", _PICK),
     _kind("onset_dates_differ", "An adverse event with two onset dates", _INVESTIGATOR,

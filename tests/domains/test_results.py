@@ -77,7 +77,13 @@ def test_race_code_is_no_laboratory_code() -> None:
 
 def test_unit_is_believed_before_the_code() -> None:
     """W100: a mass code with a molar unit: 0.8 mmol/L magnesium stays 0.8 mmol/L."""
-    assert only(says(lab("19123-9", quantity(0.8, "mmol/L"))), "lab_result").value == Decimal("0.8")
+    for _ in range(2):  # the second time the statement is known
+        said = says(lab("19123-9", quantity(0.8, "mmol/L")))
+        assert only(said, "lab_result").value == Decimal("0.8")
+        assert kinds(said) == ["unit_contradicts_code"]
+        assert not said.doubts[0].holds
+    assert kinds(says(lab("19123-9", quantity(2, "mg/dL")))) == []
+    assert kinds(says(lab("2601-3", quantity(0.8, "mmol/L")))) == []
 
 
 def test_comparator_is_kept_beside_its_number() -> None:
