@@ -30,7 +30,7 @@ def subject(number: int) -> Subject:
         day += days(random.choice((20, 27, 28, 35, 42, 42, 43, 98, 99, 120)))
         visits.append(_visit(random, day, lesions, sizes))
     last = visits[-1].day if visits else START
-    known = Subject(f"S{number:04d}", START, lesions, baseline if random.random() < 0.93 else None, visits)
+    known = Subject(f"S{number:05d}", START, lesions, baseline if random.random() < 0.93 else None, visits)
     if random.random() < 0.5:
         known.death = last + days(random.choice((5, 60, 98, 99, 200)))
     if random.random() < 0.3:
@@ -62,33 +62,24 @@ def _visit(random: Random, day: date, lesions: list[Lesion], sizes: dict[str, Fr
     return visit
 
 
-def as_facts(known: Subject) -> dict[str, pd.DataFrame]:
-    """The subject's facts as hospitals would state them."""
-    name = known.name
-    sizes, said = ["subject lesion axis date mm"], ["subject category date value"]
-    nodes = {one.name: one.node for one in known.lesions}
-    for visit in ([known.baseline] if known.baseline else []) + known.visits:
-        for lesion, found in visit.found.items():
-            axis = "short" if nodes[lesion] else "longest"
-            cell = found if isinstance(found, str) else f"{float(found):.3f}"
-            sizes.append(f"{name} {name}{lesion} {axis} {visit.day} {cell}")
-        if visit.new != "not stated" and visit is not known.baseline:
-            said.append(f"{name} new_lesion {visit.day} {visit.new}")
-    parts = [
-        table("disposition", f"subject event date\n{name} enrolled {known.start - days(3)}"),
-        table("drug_administration", f"subject start_date dose_mg\n{name} {known.start} 200"),
-        table("lesion", "\n".join(["subject lesion role node", *(
-            f"{name} {name}{one.name} {one.role} {'yes' if one.node else 'no'}" for one in known.lesions)])),
-    ]
-    if len(sizes) > 1:
-        parts.append(table("lesion_measurement", "\n".join(sizes)))
-    if len(said) > 1:
-        parts.append(table("response_assessment", "\n".join(said)))
-    if known.death is not None:
-        parts.append(table("vital_status", f"subject death\n{name} {known.death}"))
-    if known.new_therapy is not None:
-        parts.append(table("anticancer_therapy", f"subject therapy start_date\n{name} dabrafenib {known.new_therapy}"))
-    if known.contacts:
-        parts.append(table("disposition", "\n".join(["subject event date", *(
-            f"{name} contact {day}" for day in known.contacts)])))
-    return facts(*parts)
+def as_facts(*some: Subject) -> dict[str, pd.DataFrame]:
+    """The subjects' facts as hospitals would state them; fact keys are unique."""
+    sizes, said, lesions, steps, doses, deaths, therapies = (
+        ["subject lesion axis date mm"], ["subject category date value"], ["subject lesion role node"],
+        ["subject event date"], ["subject start_date dose_mg"], ["subject death"], ["subject therapy start_date"])
+    for known in some:
+        name, nodes = known.name, {one.name: one.node for one in known.lesions}
+        for visit in ([known.baseline] if known.baseline else []) + known.visits:
+            for lesion, found in visit.found.items():
+                cell = found if isinstance(found, str) else f"{float(found):.3f}"
+                sizes.append(f"{name} {name}{lesion} {'short' if nodes[lesion] else 'longest'} {visit.day} {cell}")
+            if visit.new != "not stated" and visit is not known.baseline:
+                said.append(f"{name} new_lesion {visit.day} {visit.new.replace(' ', '_')}")
+        lesions += [f"{name} {name}{one.name} {one.role} {'yes' if one.node else 'no'}" for one in known.lesions]
+        steps += [f"{name} enrolled {known.start - days(3)}", *(f"{name} contact {day}" for day in known.contacts)]
+        doses.append(f"{name} {known.start} 200")
+        deaths += [f"{name} {known.death}"] if known.death is not None else []
+        therapies += [f"{name} dabrafenib {known.new_therapy}"] if known.new_therapy is not None else []
+    lines = {"lesion_measurement": sizes, "response_assessment": said, "lesion": lesions, "disposition": steps,
+             "drug_administration": doses, "vital_status": deaths, "anticancer_therapy": therapies}
+    return facts(*(table(name, "\n".join(rows)) for name, rows in lines.items() if len(rows) > 1))

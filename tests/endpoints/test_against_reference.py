@@ -1,9 +1,12 @@
-"""The whole-column derivation against a slow reference written from the text (`reference.py`)."""
+"""The whole-column derivation against a slow reference written from the text (`reference.py`).
+
+600 invented subjects always, 20,000 in the hard tier.
+"""
 
 from collections.abc import Mapping
 from functools import cache
 
-import pandas as pd
+import pytest
 
 from fhir_adapter.endpoints import derive
 from fhir_adapter.endpoints.derivation import Derived
@@ -11,28 +14,22 @@ from tests.endpoints import reference
 from tests.endpoints.build import PROTOCOL, TERMS, protocol
 from tests.endpoints.invented import as_facts, subject
 
-SUBJECTS = 400
+MANY = 20_000
+sizes = pytest.mark.parametrize("number", [600, pytest.param(MANY, marks=pytest.mark.hard)])
 
 
 @cache
-def known() -> list[reference.Subject]:
+def known(number: int) -> list[reference.Subject]:
     """The invented subjects."""
-    return [subject(number) for number in range(SUBJECTS)]
+    return [subject(one) for one in range(number)]
 
 
 @cache
-def derived() -> Derived:
+def derived(number: int) -> Derived:
     """All of them derived together."""
-    parts = [as_facts(one) for one in known()]
-    names = sorted({name for part in parts for name in part})
-    whole = {}
-    for name in names:
-        frame = pd.concat([part[name] for part in parts if name in part], ignore_index=True)
-        whole[name] = frame.assign(fact_key=[f"{name}{number:06d}" for number in range(len(frame))],
-                                   resource=[f"{name}/{number}" for number in range(len(frame))])
     rules = protocol(response={"source": "lesions"})
     assert rules.schedule == PROTOCOL.schedule
-    return derive(whole, rules, TERMS)
+    return derive(as_facts(*known(number)), rules, TERMS)
 
 
 def compared(found: Mapping[str, object], expected: Mapping[str, object]) -> dict[str, tuple[object, object]]:
@@ -40,48 +37,52 @@ def compared(found: Mapping[str, object], expected: Mapping[str, object]) -> dic
     return {name: (found.get(name), value) for name, value in expected.items() if found.get(name) != value}
 
 
-def test_overall_responses() -> None:
+@sizes
+def test_overall_responses(number: int) -> None:
     """Every time point of every subject."""
-    frame = derived().frames["time_point"]
+    frame = derived(number).frames["time_point"]
     frame = frame[frame["number"] > 0].sort_values(["subject", "number"])
     found = {name: list(zip(part["date"], part["overall"], strict=True)) for name, part in frame.groupby("subject")}
     expected = {one.name: [(point.day.isoformat(), point.overall) for point in reference.assessed(one)]
-                for one in known()}
+                for one in known(number)}
 
     assert compared({name: found.get(name, []) for name in expected}, expected) == {}
 
 
-def test_best_responses() -> None:
+@sizes
+def test_best_responses(number: int) -> None:
     """Unconfirmed and confirmed."""
-    frame = derived().frames["best_response"]
+    frame = derived(number).frames["best_response"]
     for confirmed in (False, True):
         rows = frame[frame["confirmed"].eq(confirmed)]
         found = dict(zip(rows["subject"], rows["value"], strict=True))
 
-        assert compared(found, {one.name: reference.best(one, confirmed) for one in known()}) == {}
+        assert compared(found, {one.name: reference.best(one, confirmed) for one in known(number)}) == {}
 
 
-def test_progression_free_survival() -> None:
+@sizes
+def test_progression_free_survival(number: int) -> None:
     """Both rules."""
-    frame = derived().frames["time_to_event"]
+    frame = derived(number).frames["time_to_event"]
     for rule in ("treatment_policy", "table_a"):
         rows = frame[(frame["endpoint"] == "PFS") & (frame["rule"] == rule)]
         found = dict(zip(rows["subject"], zip(rows["date"], rows["status"], strict=True), strict=True))
         expected = {}
-        for one in known():
+        for one in known(number):
             day, status = reference.pfs(one, rule == "table_a")
             expected[one.name] = (day.isoformat(), status)
 
         assert compared(found, expected) == {}
 
 
-def test_overall_survival() -> None:
+@sizes
+def test_overall_survival(number: int) -> None:
     """Death, else last known alive."""
-    frame = derived().frames["time_to_event"]
+    frame = derived(number).frames["time_to_event"]
     rows = frame[frame["endpoint"] == "OS"]
     found = dict(zip(rows["subject"], zip(rows["date"], rows["status"], strict=True), strict=True))
     expected = {}
-    for one in known():
+    for one in known(number):
         day, status = reference.survival(one)
         expected[one.name] = (day.isoformat(), status)
 
@@ -90,7 +91,7 @@ def test_overall_survival() -> None:
 
 def test_the_invented_subjects_reach_every_answer() -> None:
     """A comparison is worth what it covers."""
-    frame = derived().frames
+    frame = derived(600).frames
     assert set(frame["time_point"]["overall"].dropna()) == {"CR", "PR", "SD", "PD", "NE", "NON-CR/NON-PD"}
     reasons = frame["time_to_event"].loc[frame["time_to_event"]["endpoint"] == "PFS", "reason"]
     assert set(reasons) >= {"progression", "death", "no_baseline", "no_assessment", "missed_assessments",
