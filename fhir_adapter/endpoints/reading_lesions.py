@@ -95,16 +95,13 @@ def _progression(one: Reading, finding: Finding | None, seen: Sighting, progress
 
 
 def _date_back(readings: list[Reading], seen: list[Sighting], confirmed: int) -> None:
-    first = first_sight(seen, confirmed)
-    if first == confirmed:
-        return
-    on = seen[first].day
-    readings[first].new_lesion = "unequivocal"
-    readings[first].ground = readings[first].ground | readings[confirmed].ground
-    readings[first].progresses(
-        readings[first].first if on is None else on,
-        f"new lesion, equivocal then, confirmed {written(readings[confirmed].first)}",
-    )
+    """The scans that called it equivocal showed it: progression from the first of them on."""
+    for place in range(first_sight(seen, confirmed), confirmed):
+        one, sighting = readings[place], seen[place]
+        if sighting.level == "equivocal" and sighting.may_be(seen[confirmed]):
+            one.new_lesion, one.ground = "unequivocal", one.ground | readings[confirmed].ground
+            one.progresses(one.first if sighting.day is None else sighting.day,
+                           f"new lesion, equivocal then, confirmed {written(readings[confirmed].first)}")
 
 
 def _after_complete_response(readings: list[Reading], findings: list[Finding | None]) -> None:
