@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from benchmarks import deriving, in_memory, pulling, startup, understanding, whole_path
+from benchmarks import deriving, in_memory, pulling, scaling, startup, understanding, whole_path
 from benchmarks.page import PAGE, page
 from benchmarks.rows import Row, aligned
 
@@ -14,6 +14,7 @@ PARTS: dict[str, Callable[[int, int], list[Row]]] = {
     "start": startup.measure,
     "derive": deriving.measure,
     "understand": understanding.measure,
+    "scaling": scaling.measure,
 }
 
 

@@ -95,6 +95,8 @@ def load(folder: Path) -> Study:
     settings_path = sync / "settings.toml"
     settings = loading.model(Settings, settings_path, loading.toml(settings_path))
     concepts = _concepts(loading, mappings, protocol or Protocol())
+    if protocol is not None and (mappings / "ctcae").is_dir():
+        _check_ctcae(loading, mappings, protocol, concepts)
     units = _units(loading, mappings / "units.csv")
     checks = _checks(loading, mappings / "checks.csv")
     rules = _rules(loading, mappings / "rules.csv")
@@ -149,6 +151,14 @@ def _concepts(loading: _Loading, mappings: Path, protocol: Protocol) -> Concepts
             rows.append(ConceptRow(system=system, code=code, display=row["term"], concept=row["term"],
                                    relationship=Relationship.EQUIVALENT, note=f"CTCAE {protocol.toxicity.ctcae}"))
     return Concepts({name: ConceptList(name, tuple(rows)) for name, rows in lists.items()}, terms)
+
+
+def _check_ctcae(loading: _Loading, mappings: Path, protocol: Protocol, concepts: Concepts) -> None:
+    """A CTCAE version of which the study has no limits is refused: no grade from values is not a result."""
+    version = protocol.toxicity.ctcae
+    if f"criteria {version}" not in concepts.terms:
+        loading.wrong(mappings / "trial.toml", f"toxicity.ctcae: mappings/ctcae has no limits of v{version}; name a "
+                      f"version that it has, or add v{version}.csv and criteria-v{version}.csv")
 
 
 def _ctcae(loading: _Loading, folder: Path) -> dict[str, dict[str, dict[str, str]]]:

@@ -51,6 +51,18 @@ def test_a_folder_that_is_no_study_says_so(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_ctcae_version_without_limits_is_refused(tmp_path: Path) -> None:
+    """v4.03: the kit has no limits of it; the study says so before anything is graded."""
+    folder = tmp_path / "mine"
+    run("init", folder, "--rehearsal")
+    trial = folder / "mappings" / "trial.toml"
+    trial.write_text(trial.read_text().replace('ctcae = "5.0"', 'ctcae = "4.03"'))
+    ended = run("status", study=folder)
+
+    assert ended.code == 2
+    assert "trial.toml: toxicity.ctcae: mappings/ctcae has no limits of v4.03" in ended.err
+
+
 def test_a_broken_study_lists_all_errors_at_once(tmp_path: Path) -> None:
     """Each with its file and key, none with its value."""
     folder = tmp_path / "mine"

@@ -56,6 +56,7 @@ def _visit(random: Random, day: date, lesions: list[Lesion], sizes: dict[str, Fr
         else:
             before = sizes[one.name]
             size = (before if isinstance(before, Fraction) else Fraction(10)) * random.choice(_FACTORS)
+            size = Fraction(round(size * 1000), 1000)  # a micrometre is the finest that a fact can say
             sizes[one.name] = size or Fraction(4)
             visit.found[one.name] = size
     visit.new = random.choice(("none",) * 12 + ("not stated",) * 4 + ("equivocal",) * 2 + ("unequivocal",))

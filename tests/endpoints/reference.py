@@ -107,7 +107,7 @@ def assessed(subject: Subject) -> list[Point]:
             base = amount
             sums.append(amount)
     points: list[Point] = []
-    first_complete = False
+    backs: list[bool] = []
     for number, visit in enumerate(subject.visits):
         amount, whole, gone = total(subject, visit)
         other = other_lesions(subject, visit)
@@ -130,10 +130,7 @@ def assessed(subject: Subject) -> list[Point]:
             target = "SD"
         answer = overall(target, other, visit.new == "unequivocal")
         back = (measured and not gone) or other == "NON-CR/NON-PD"
-        if first_complete and back and answer != "PD" and not any(one.overall == "PD" for one in points):
-            answer = "PD"
-        if answer == "CR":
-            first_complete = True
+        backs.append(back)
         if targets and whole:
             sums.append(amount)
         points.append(Point(visit.day, answer, answer != "NE"))
@@ -143,7 +140,20 @@ def assessed(subject: Subject) -> list[Point]:
                 if subject.visits[earlier].new == "equivocal":
                     points[earlier].overall, points[earlier].evaluable = "PD", True
                 earlier -= 1
-    return stays_partial(points)
+    return stays_partial(after_complete(points, backs))
+
+
+def after_complete(points: list[Point], backs: list[bool]) -> list[Point]:
+    """After an overall CR, as finally read, any lesion that is back is PD (§0.7)."""
+    complete = False
+    for point, back in zip(points, backs, strict=True):
+        if point.overall == "PD":
+            break
+        if complete and back:
+            point.overall, point.evaluable = "PD", True
+            break
+        complete = complete or point.overall == "CR"
+    return points
 
 
 def stays_partial(points: list[Point]) -> list[Point]:
