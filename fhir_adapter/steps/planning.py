@@ -7,10 +7,11 @@ from urllib.parse import unquote
 
 import msgspec
 
-from fhir_adapter.core.errors import INCOMPLETE, UNAVAILABLE, WHOLE, UsageError
+from fhir_adapter.core.errors import INCOMPLETE, LEASE_HELD, UNAVAILABLE, WHOLE, LeaseHeld, UsageError
 from fhir_adapter.core.study import Hospital
 from fhir_adapter.core.windows import Question
 from fhir_adapter.steps import exporting, remembering
+from fhir_adapter.steps.leases import PullLeases
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.wire import plan, search
 from fhir_adapter.wire.connection import Connection, joined
@@ -38,17 +39,20 @@ def plan_hospital(work: Workspace, name: str) -> list[Planned]:
     """Every question of the next pull with its reason; /metadata and a token are fetched, and nothing else.
 
     Patients are counted, never named. The evidence: what the server lists, what its token allows, what it refused
-    before, how far the last answers reached, and the hospital's file.
+    before, how far the last answers reached, and the hospital's file. Raises LeaseHeld while another run asks it: one
+    process at a time does, so that rate and concurrency are the hospital's, not each process's.
     """
     hospital = _hospital(work, name)
     if hospital.pull.mode in ("files", "sheet"):
         return [Planned(type="*", words=hospital.pull.path or "", mode="full_reread", reason="a folder is read whole")]
-    rows = []
     until = remembering.paused_until(work, hospital)
     if until is not None:
-        rows.append(Planned(type="*", words="", mode="", reason=f"left alone until {until:%Y-%m-%d %H:%M %Z}"))
-    with joined(hospital, remembering.means(work), remembering.learned(work, hospital)) as connection:
-        return [*rows, *_cohort(connection), *_clinical(work, connection), *_rest(connection)]
+        said = f"left alone until {until:%Y-%m-%d %H:%M %Z}; nothing is asked before, not even what it offers"
+        return [Planned(type="*", words="", mode="", reason=said)]
+    with PullLeases(work, [name]) as leases:
+        leases.of(name)
+        with joined(hospital, remembering.means(work), remembering.learned(work, hospital)) as connection:
+            return [*_cohort(connection), *_clinical(work, connection), *_rest(connection)]
 
 
 def _hospital(work: Workspace, name: str) -> Hospital:
@@ -149,16 +153,33 @@ def examine_hospitals(work: Workspace, names: Sequence[str]) -> list[Examined]:
     chosen = [_hospital(work, name) for name in names] or sorted(work.study.hospitals.values(), key=lambda one: one.id)
     found = []
     for hospital in chosen:
-        if hospital.pull.mode in ("files", "sheet"):
-            findings: tuple[Finding, ...] = (_folder(work.study.folder / "sync" / (hospital.pull.path or "")),)
-        else:
-            members = sorted(work.vault.members(hospital.id))
-            findings = tuple(examine(hospital, remembering.means(work), members[0] if members else None))
-        bad = [one for one in findings if not one.is_well]
-        is_reached = any(one.step == "metadata" and one.is_well for one in findings)
-        code = WHOLE if not bad else (INCOMPLETE if is_reached else UNAVAILABLE)
-        found.append(Examined(hospital=hospital.id, findings=findings, code=code))
+        found.append(_examined(work, hospital))
     return found
+
+
+def _examined(work: Workspace, hospital: Hospital) -> Examined:
+    """One hospital, unless it is to be left alone or another run is asking it."""
+    if hospital.pull.mode in ("files", "sheet"):
+        finding = _folder(work.study.folder / "sync" / (hospital.pull.path or ""))
+        return Examined(hospital=hospital.id, findings=(finding,), code=WHOLE if finding.is_well else UNAVAILABLE)
+    until = remembering.paused_until(work, hospital)
+    if until is not None:
+        finding = Finding(step="turn", is_well=False, seen=f"to be left alone until {until:%Y-%m-%d %H:%M %Z}",
+                          remedy="nothing was asked; wait, or change quiet_hours in its file")
+        return Examined(hospital=hospital.id, findings=(finding,), code=INCOMPLETE)
+    with PullLeases(work, [hospital.id]) as leases:
+        try:
+            leases.of(hospital.id)
+        except LeaseHeld:
+            finding = Finding(step="turn", is_well=False, seen="another run is asking it",
+                              remedy="nothing was asked; wait until that run has ended (`fhir-adapter status`)")
+            return Examined(hospital=hospital.id, findings=(finding,), code=LEASE_HELD)
+        members = sorted(work.vault.members(hospital.id))
+        findings = tuple(examine(hospital, remembering.means(work), members[0] if members else None))
+    is_reached = any(one.step == "metadata" and one.is_well for one in findings)
+    is_well = all(one.is_well for one in findings)
+    return Examined(hospital=hospital.id, findings=findings,
+                    code=WHOLE if is_well else INCOMPLETE if is_reached else UNAVAILABLE)
 
 
 def _folder(path: Path) -> Finding:

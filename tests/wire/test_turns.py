@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
 
 from fhir_adapter import flow
-from fhir_adapter.core.errors import LEASE_HELD, WHOLE
+from fhir_adapter.core.errors import INCOMPLETE, LEASE_HELD, WHOLE, LeaseHeld
 from fhir_adapter.sandbox.persona import Fault, Persona
 from fhir_adapter.steps.leases import LEASE_TIME
 from tests.databases import Databases
@@ -119,3 +121,41 @@ def test_a_hospital_that_another_run_has_is_left_to_it_and_the_others_are_asked(
             flow.pull(work, ["west"], told)
 
         assert codes == {"east": WHOLE, "west": LEASE_HELD}
+
+
+def test_doctor_and_plan_take_their_turn(tmp_path: Path) -> None:
+    """While a run asks, they ask nothing: rate and concurrency are one budget for all processes."""
+    with small_hospital(tmp_path) as place:
+        found: list[Any] = []
+        with place.at_work() as work, place.at_work() as other:
+            def told(what: str, done: int, total: int) -> None:
+                if not found:
+                    before = len(place.server.requests)
+                    examined = flow.doctor(other, ["west"])[0]
+                    with pytest.raises(LeaseHeld, match="pull:west"):
+                        flow.plan(other, "west")
+                    found.append((examined.code, examined.findings[0].step, len(place.server.requests) - before))
+
+            flow.pull(work, [], told)
+            after = flow.doctor(other, ["west"])[0]
+
+        assert found == [(LEASE_HELD, "turn", 0)]
+        assert after.code == WHOLE
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_nobody_asks_a_hospital_that_wants_to_be_left_alone(tmp_path: Path, quiet: bool) -> None:
+    """In its quiet hours, and after a Retry-After of an earlier process: sync, doctor and plan ask nothing."""
+    long = Fault(kind="throttled", on="page", type="Observation", retry_after="3000", times=1)
+    with small_hospital(tmp_path, persona=Persona(faults=() if quiet else (long,))) as place:
+        settings: dict[str, Any] = {"quiet_hours": "11:00-13:00", "time_zone": "UTC"} if quiet else {}
+        place.pull(**settings)
+        before = len(place.server.requests)
+        with place.at_work(**settings) as work:
+            examined, planned, lines = flow.doctor(work, ["west"])[0], flow.plan(work, "west"), flow.status(work).lines
+            flow.pull(work, [])
+
+        assert len(place.server.requests) == before == (0 if quiet else before)
+        assert (examined.code, examined.findings[0].step) == (INCOMPLETE, "turn")
+        assert [one.words for one in planned] == [""]
+        assert any("paused until 2026-07-01" in line for line in lines)
