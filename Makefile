@@ -4,6 +4,7 @@
 #   make demo       the whole road offline: rehearsal hospitals, sync, settle, derive, report
 #   make test       house rules, types, unit and property tests, both databases
 #   make test-hard  kills, fault matrix, seeded schedules
+#   make soak       the same kills 2,500 times for each backend, and 3,000 schedules more (hours; KILLS=..., SCHEDULES=...)
 #   make test-real  the main job against an R4 server by other hands, in an environment of its own
 #   make fuzz       100,000 mutated resources through the mapper (FUZZ=number, FUZZ_SEED=seed)
 #   make bench      measurements, printed as a table
@@ -44,7 +45,7 @@ fi; exit $$code
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-hard test-real fuzz bench peers docs fixtures lock lint types install install-test
+.PHONY: help demo test test-hard test-real soak fuzz bench peers docs fixtures lock lint types install install-test
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -95,6 +96,12 @@ test: lint types
 
 test-hard: $(VENV)/.test
 	$(call tier,test-hard,-m hard)
+
+# The seeds of `test-hard` are 0 to 300.
+soak: export KILLS ?= 2500
+soak: export SCHEDULES ?= 1000-4000
+soak: $(VENV)/.test
+	$(call tier,soak,-m hard tests/promises/test_killed.py tests/schedules/test_schedules.py)
 
 # REAL_SERVER_BIN tells the tests where the foreign server's command stands.
 test-real: export REAL_SERVER_BIN := $(abspath $(VENV_REAL))/bin

@@ -25,13 +25,18 @@ class StudyFolder:
     def __init__(self, folder: Path, rehearsed: Rehearsed) -> None:
         self.folder, self.rehearsed = folder, rehearsed
 
+    @staticmethod
+    def environment(databases: Databases) -> dict[str, str]:
+        """What names the databases to the program."""
+        return {name: url.replace("postgresql+psycopg://", "postgresql://")
+                for name, url in (("TEST_VAULT_URL", databases.vault), ("TEST_TRIAL_URL", databases.trial))}
+
     def start(self, databases: Databases, *words: str) -> "subprocess.Popen[str]":
         """`fhir-adapter WORDS --study FOLDER`, begun."""
-        plain = {name: url.replace("postgresql+psycopg://", "postgresql://")
-                 for name, url in (("TEST_VAULT_URL", databases.vault), ("TEST_TRIAL_URL", databases.trial))}
         return subprocess.Popen(
             [sys.executable, "-m", "fhir_adapter", *words, "--study", str(self.folder)], text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **plain}, cwd=self.folder,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.folder,
+            env={**os.environ, **self.environment(databases)},
         )
 
     def say(self, databases: Databases, *words: str) -> tuple[int, str]:
