@@ -51,7 +51,8 @@ def export(connection: Connection, intake: Intake, patients: frozenset[str], sta
     brought: set[str] = set()
     if taken is not None:
         brought = _brought(intake, taken, types)
-        _cover(intake, taken, sorted(brought), patients, started)
+        # A job that was taken up holds what there was when it was begun.
+        _cover(intake, taken, sorted(brought), patients, min(started, window.opened_at))
         if taken.order.since is None and taken.at is not None:
             full = {type: Asked(ids=taken.ids.get(type, set()), patients=set(patients),
                                 whole=not taken.resumed and not {type, "*"} & taken.faulty) for type in brought}

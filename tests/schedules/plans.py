@@ -1,6 +1,6 @@
 """Schedules as values: which hospital, what happens there, what breaks, when the program stops; made from a seed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Literal
 
@@ -110,10 +110,12 @@ def planned(seed: int) -> Plan:
 def _can_be(persona: str, quirk: str, others: list[str]) -> bool:
     """Whether there can be such a server, and a client that sees what it does.
 
-    Azure knows no offsets. Where rows end early without a next link, or move while we read by offset, only a count that
+    Azure knows no offsets; by offset an empty page leads to itself. Where rows end early without a next link, or move while we read by offset, only a count that
     can be trusted tells (docs/decisions/0004).
     """
-    if quirk in OFFSETS and persona == "azure":
+    if quirk in OFFSETS and (persona == "azure" or "Q10c" in others):
+        return False
+    if quirk == "Q10c" and persona == "medplum":
         return False
     counts = persona not in ("azure", "athena", "medplum") and not {"Q6", "Q6b", "Q6c"} & set(others)
     return counts or quirk not in COUNTED
@@ -137,6 +139,14 @@ def _visit(random: Random, number: int) -> Visit:
 
 
 def _fault(random: Random) -> Fault:
+    """A fault, but for lies: 403, 404 and 410 for a single record are what a hospital says of it (Q30), and believed."""
+    fault = _any_fault(random)
+    if fault.on in ("read", "*") and (fault.status in (403, 404, 410) or fault.kind == "expired"):
+        return replace(fault, kind="error", status=500)
+    return fault
+
+
+def _any_fault(random: Random) -> Fault:
     return Fault(
         kind=random.choice(FAULTS), on=random.choice(("page", "page", "page", "page", "read", "history", "kickoff",
                                                       "status", "file", "metadata", "*")),

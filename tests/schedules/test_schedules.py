@@ -73,6 +73,8 @@ REGRESSIONS = {
         Visit(stop=Stop("request", 8, lost=False)), Visit(before=(Happening("enrol", 0),)))),
     "records given back to somebody outside by a merge that is undone": Plan(seed=34, visits=(
         Visit(before=(Happening("merge", 3),)), Visit(before=(Happening("unmerge", 0),), passed=8 * 86400.0))),
+    "an export that tells of when it was begun": Plan(seed=166, mode="bulk", cohort="group", visits=(
+        Visit(before=(Happening("add late", 1),), passed=1.0, stop=Stop("request", 6, lost=True)),)),
     "counts that are estimates until the last page": Plan(seed=101, persona="hapi", quirks=("Q6c",), page_size=2,
                                                           visits=(Visit(),)),
 }
