@@ -110,8 +110,8 @@ def planned(seed: int) -> Plan:
 def _can_be(persona: str, quirk: str, others: list[str]) -> bool:
     """Whether there can be such a server, and a client that sees what it does.
 
-    Azure knows no offsets; by offset an empty page leads to itself. Where rows end early without a next link, or move while we read by offset, only a count that
-    can be trusted tells (docs/decisions/0004).
+    Azure knows no offsets; by offset an empty page leads to itself. Where rows end early without a next link, or move
+    while we read by offset, only a count that can be trusted tells (docs/decisions/0004).
     """
     if quirk in OFFSETS and (persona == "azure" or "Q10c" in others):
         return False
@@ -139,7 +139,7 @@ def _visit(random: Random, number: int) -> Visit:
 
 
 def _fault(random: Random) -> Fault:
-    """A fault, but for lies: 403, 404 and 410 for a single record are what a hospital says of it (Q30), and believed."""
+    """A fault, but no lie: 403, 404 and 410 for a single record are what a hospital says of it (Q30), and believed."""
     fault = _any_fault(random)
     if fault.on in ("read", "*") and (fault.status in (403, 404, 410) or fault.kind == "expired"):
         return replace(fault, kind="error", status=500)
