@@ -178,3 +178,15 @@ def test_one_stage_or_several() -> None:
     several = read({"resourceType": "Condition", "stage": [stage]})
 
     assert len(one.stages) == len(several.stages) == 1
+
+
+def test_the_reader_of_a_report_in_each_version() -> None:
+    """STU3 keeps the performer in `actor`; an interpreter goes before a performer."""
+    stu3 = {"resourceType": "DiagnosticReport", "status": "final", "code": {"text": "CT"},
+            "performer": [{"actor": {"reference": "Practitioner/r1"}}]}
+    r4 = {**stu3, "performer": [{"reference": "Practitioner/r1"}]}
+    interpreted = {**r4, "resultsInterpreter": [{"reference": "Practitioner/r2"}]}
+
+    found = [decode("DiagnosticReport", body(one), version).readers[0].reference
+             for one, version in ((stu3, "STU3"), (r4, "R4"), (interpreted, "R4"))]
+    assert found == ["Practitioner/r1", "Practitioner/r1", "Practitioner/r2"]
