@@ -17,6 +17,9 @@ from fhir_adapter.wire import plan, search
 from fhir_adapter.wire.connection import Connection, joined
 from fhir_adapter.wire.examination import Finding, examine
 
+UNKNOWN = "<the cohort>"
+"""Stands for the patients before the first pull has found them."""
+
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """One question that will be asked (or will not: an empty `words`), how changes are found, and why it is so."""
@@ -85,7 +88,7 @@ def _cohort(connection: Connection) -> list[Planned]:
 def _clinical(work: Workspace, connection: Connection) -> list[Planned]:
     hospital = connection.hospital
     members = frozenset(work.vault.members(hospital.id))
-    patients = members or frozenset({"<the cohort>"})
+    patients = members or frozenset({UNKNOWN})
     rows: list[Planned] = []
     searched: Iterable[str] = plan.clinical_types(hospital)
     if hospital.pull.mode == "bulk":
@@ -108,8 +111,10 @@ def _clinical(work: Workspace, connection: Connection) -> list[Planned]:
 def _planned(connection: Connection, question: Question, *, after_export: bool = False) -> Planned:
     """A question in the words in which it will be asked; patients counted."""
     name = plan.patient_parameter(question.type)
-    masked = tuple((key, f"<{len(question.patients)} patients>" if key == name and question.patients else value)
-                   for key, value in question.parameters)
+    count = len(question.patients)
+    who = (f"<{connection.hospital.pull.patients_per_question} patients of the cohort at a time>"
+           if question.patients == (UNKNOWN,) else f"<{count} patient{'s' if count > 1 else ''}>")
+    masked = tuple((key, who if key == name and question.patients else value) for key, value in question.parameters)
     words = unquote(search.words(connection, msgspec.structs.replace(question, parameters=masked)))
     why = [question.reason]
     habits = connection.learned.get(question.type, set())

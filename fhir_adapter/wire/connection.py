@@ -76,6 +76,10 @@ class Connection:
         try:
             reply = self.client.get(self.address("metadata"), known=known)
         except Fault as fault:
+            if fault.status in (401, 403):
+                raise HospitalUnavailable(
+                    f"{self.hospital.name}: the server answers, and refuses us /metadata ({fault}); ask the hospital "
+                    "whether it wants a header (auth.headers, such as Epic-Client-ID) or to know our network") from None
             raise HospitalUnavailable(f"{self.hospital.name}: /metadata does not answer ({fault}); "
                                       "check base_url and the network") from None
         return read_capability(reply.body, self.hospital)

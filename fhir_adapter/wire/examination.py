@@ -106,6 +106,8 @@ def _reached(client: Client) -> Finding:
 def _for_credentials(error: AdapterError, place: str) -> str:
     if isinstance(error, UsageError):
         return f"mend [auth] in {place}"
+    if "/metadata" in str(error):
+        return f"the token endpoint is named there; mend {place}, or name it yourself as auth.token_url"
     if isinstance(error, NotAllowed):
         return "compare client_id, key and scope with what the hospital registered; does it know our public key?"
     return "is token_url right, and does this machine reach it?"
@@ -129,6 +131,10 @@ def _asked(connection: Connection, kind: str, patient: str | None) -> Finding:
         return Finding(step=kind, is_well=False, seen=str(error), remedy="ask the hospital for read access to it")
     if page.gaps and search.wants_category(page.gaps[0].status, page.gaps[0].issues):
         return Finding(step=kind, is_well=True, seen="wants a category; each is asked")
+    if page.gaps and (page.gaps[0].status in (404, 501) or "not-supported" in page.gaps[0].issues):
+        return Finding(step=kind, is_well=False, seen=page.gaps[0].message, remedy=(
+            "the server does not have this type; once the hospital has confirmed that, declare it under "
+            f"[types.{kind}] unavailable with a signature"))
     if page.gaps:
         return Finding(step=kind, is_well=False, seen=page.gaps[0].message, remedy=(
             "ask the hospital for a scope or permission for it, or declare it under "

@@ -11,6 +11,7 @@ from fhir_adapter import flow
 from fhir_adapter.core.errors import INCOMPLETE, UNAVAILABLE, WHOLE
 from fhir_adapter.core.study import Pull
 from fhir_adapter.sandbox.persona import PLAIN, Persona
+from fhir_adapter.sandbox.personas import EPIC
 from fhir_adapter.steps.planning import covers
 from fhir_adapter.steps.workspace import Workspace
 from tests.databases import sqlite_databases
@@ -36,7 +37,7 @@ def test_a_plan_names_its_reasons_and_no_patient(opened: Hall, tmp_path: Path) -
         asked = {seen.path for seen in opened.rehearsed.hospitals["west"].requests}
 
     observation = next(row for row in rows if row.type == "Observation" and "patient=" in row.words)
-    assert observation.words == "Observation?patient=<1 patients>&_sort=_id&_count=200"
+    assert observation.words == "Observation?patient=<20 patients of the cohort at a time>&_sort=_id&_count=200"
     assert observation.reason == "full history (the server lists _lastUpdated)"
     assert {row.type for row in rows} >= {"ResearchStudy", "ResearchSubject", "Patient", "AdverseEvent", "Medication"}
     assert all(row.reason for row in rows)
@@ -102,3 +103,20 @@ def test_the_doctor_names_a_refused_type(tmp_path: Path) -> None:
 def test_scopes_v1_and_v2(granted: str, type: str, is_covered: bool) -> None:
     """What a scope lets us search, in both notations (SMART App Launch 2.2, scopes)."""
     assert covers(granted, type) is is_covered
+
+
+def test_a_server_that_refuses_its_metadata_is_not_called_silent(opened: Hall, tmp_path: Path) -> None:
+    """Epic's door without its header: the server answers and refuses; the remedy names the header, not the network."""
+    west = opened.rehearsed.hospitals["west"]
+    west.play(EPIC)
+    try:
+        with opened.workspace(sqlite_databases(tmp_path), ("west",)) as work:
+            (found,) = flow.doctor(work, ["west"])
+    finally:
+        west.play(PLAIN)
+
+    last = found.findings[-1]
+    assert (found.code, last.step, last.is_well) == (UNAVAILABLE, "credentials", False)
+    assert "refuses us /metadata (HTTP 403" in last.seen
+    assert "Epic-Client-ID" in last.seen
+    assert "check base_url" not in last.seen
