@@ -15,6 +15,7 @@ from fhir_adapter import flow, kit, study
 from fhir_adapter.core.study import Hospital
 from fhir_adapter.jobs.due import Asked
 from fhir_adapter.sandbox.rehearse import rehearse
+from fhir_adapter.sandbox.server import Rehearsal
 from tests.databases import Databases
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -41,8 +42,8 @@ def asked(ago: timedelta, *, whole: bool = True, lasted: timedelta = MINUTE, nam
 class Job:
     """The program as a scheduler starts it, on a study folder whose one hospital answers on a free port."""
 
-    def __init__(self, folder: Path, databases: Databases | None = None) -> None:
-        self.folder, self.databases = folder, databases
+    def __init__(self, folder: Path, databases: Databases | None = None, server: Rehearsal | None = None) -> None:
+        self.folder, self.databases, self.server = folder, databases, server
         urls = databases or Databases(f"sqlite:///{folder / 'data' / 'vault.sqlite'}",
                                       f"sqlite:///{folder / 'data' / 'trial.sqlite'}", "sqlite")
         self.urls = urls
@@ -109,7 +110,7 @@ def job(folder: Path, databases: Databases | None = None) -> Iterator[Job]:
         moved = re.sub(r'base_url = "[^"]*"', f'base_url = "{rehearsed.base_urls["south"]}"',
                        path.read_text(encoding="utf-8"))
         path.write_text(moved, encoding="utf-8")
-        yield Job(folder / "study", databases)
+        yield Job(folder / "study", databases, rehearsed.hospitals["south"])
 
 
 def _few(source: Path, target: Path) -> None:

@@ -1,11 +1,12 @@
 """Two runs at once, as real processes: one works, the other exits 4; a sleeper that wakes too late writes nothing."""
 
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +110,24 @@ def test_a_run_that_wakes_after_its_lease_expired_writes_nothing(here: Job, mome
     with here.work() as work:
         assert work.vault.lease_holders(datetime.now(UTC)) == {}
         assert sorted(run.exit_code or 0 for run in work.vault.runs(5)) == [0, 4]
+
+
+@pytest.mark.hard
+def test_two_processes_share_one_budget(tmp_path: Path, database_urls: Databases) -> None:
+    """Three programs at once against a hospital that grants one request at a time and five a second: one asks."""
+    with job(tmp_path, database_urls) as here:
+        here.pull('max_concurrency = 1\npage_size = 5')
+        path = here.folder / "sync" / "hospitals" / "south.toml"
+        text, count = re.subn(r'rate = "[^"]*"', 'rate = "5/s"', path.read_text(encoding="utf-8"))
+        path.write_text(text, encoding="utf-8")
+        started = [here.start(*words) for words in (("pull",), ("pull",), ("doctor", "south"))]
+        codes = [(process.communicate(timeout=240), process.returncode)[1] for process in started]
+        assert here.server is not None
+        asked = sorted(seen.at for seen in here.server.requests if not seen.path.endswith(("token", "configuration")))
+
+    assert count == 1
+    assert sorted(codes) == [0, 4, 4]
+    assert here.server.busiest == 1
+    spans = [later - sooner for sooner, later in zip(asked, asked[5:], strict=False)]
+    assert len(spans) > 20
+    assert min(spans) > timedelta(seconds=0.8)  # five a second; answers themselves come a little sooner or later
