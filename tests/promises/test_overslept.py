@@ -81,9 +81,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyFolder]:
 
 
 @pytest.mark.hard
-@pytest.mark.parametrize("hospital", ["east", "south"])
+@pytest.mark.parametrize("round_", [1, 2])
 def test_a_stopped_program_that_wakes_too_late_writes_nothing(
-    program: StudyFolder, hospital: str, tmp_path: Path
+    program: StudyFolder, round_: int, tmp_path: Path
 ) -> None:
     """SIGSTOP amid asking; its lease runs out, another run does the work; SIGCONT: it exits 4, and only says so.
 
@@ -93,7 +93,7 @@ def test_a_stopped_program_that_wakes_too_late_writes_nothing(
     with program.start(databases, "sync") as sleeper:
         assert sleeper.stderr is not None
         for said in sleeper.stderr:
-            if said.startswith(f"{hospital}: asking"):
+            if said.startswith("east: asking"):  # the first of three: most of the run is still to come
                 break
         sleeper.send_signal(signal.SIGSTOP)
         opened = open_vault(databases.vault, SECRET, create=False)
