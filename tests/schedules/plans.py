@@ -97,6 +97,8 @@ def planned(seed: int) -> Plan:
         quirks.append(random.choice(LASTING))
     quirks = [one for one in quirks if _can_be(persona, one, quirks)]
     bulk = random.random() < 0.2 and persona != "athena"
+    if bulk:  # counts of a server that ignores the patient filter raise a false alarm each week where it exports
+        quirks = [one for one in quirks if one != "Q5"]
     vendors_group = persona in ("epic", "oracle") and bulk
     return Plan(
         seed=seed, persona=persona, quirks=tuple(quirks), mode="bulk" if bulk else "search",
