@@ -49,7 +49,7 @@ def write(frames: Frames, summary: Summary, context: Context, folder: Path) -> l
     Returns the files written, the page first. A figure without data is not written, and one of an earlier report is
     removed, so that no old picture stands beside a new page.
     """
-    figures = _figures(frames, summary, context)
+    figures = drawn_figures(frames, summary, context)
     page = _render(frames, summary, context, figures)
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / "index.html"]
@@ -66,7 +66,8 @@ def write(frames: Frames, summary: Summary, context: Context, folder: Path) -> l
     return written
 
 
-def _figures(frames: Frames, summary: Summary, context: Context) -> dict[str, Figure]:
+def drawn_figures(frames: Frames, summary: Summary, context: Context) -> dict[str, Figure]:
+    """Every figure of the page by name."""
     per_month, cutoff = context.protocol.time_to_event.days_per_month, context.cutoff
     pfs = tuple(curve for rule in headline.pfs_rules(context) if (curve := summary.curve("PFS", rule)))
     overall = tuple(curve for curve in (summary.curve("OS"),) if curve)

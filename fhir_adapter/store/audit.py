@@ -62,6 +62,16 @@ class Audit(OpenVault):
             )
         return [AuditEntry(**dict(zip(AuditEntry.__struct_fields__, row, strict=True))) for row in rows]
 
+    def audit_page(self, search: str, before: int, size: int) -> list[AuditEntry]:
+        """Up to `size` entries before a number, the newest first, that hold a text anywhere."""
+        like = "%" + "".join("!" + sign if sign in "!%_" else sign for sign in cleaned(search).lower()) + "%"
+        held = " OR ".join(f"lower({name}) LIKE ? ESCAPE '!'" for name in ("at", "actor", "action", "object", "detail"))
+        with self.database.reading() as transaction:
+            rows = transaction.rows(
+                f"SELECT {', '.join(_COLUMNS)} FROM audit WHERE seq < ? AND ({held}) ORDER BY seq DESC LIMIT ?",
+                (before, *[like] * 5, size))
+        return [AuditEntry(**dict(zip(AuditEntry.__struct_fields__, row, strict=True))) for row in rows]
+
     def verify_audit(self) -> list[str]:
         """What is wrong with the trail, in words; an empty list means that it is whole.
 

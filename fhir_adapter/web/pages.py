@@ -16,7 +16,8 @@ from fhir_adapter.web.rights import right_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-TABS = (("/queue", "Queue"), ("/subjects", "Subjects"))
+TABS = (("/queue", "Queue"), ("/subjects", "Subjects"), ("/mappings", "Codes"), ("/results", "Results"),
+        ("/runs", "Runs"), ("/audit", "Audit"), ("/administration", "Administration"))
 """The pages of the navigation, shown to whoever may see them."""
 
 SAID = {
@@ -32,6 +33,8 @@ SAID = {
     "saved": "View saved.",
     "endorsed": "Signed. The signature holds as long as these data stay as they are.",
     "changed": "Account changed; its sessions have ended.",
+    "locked": "Locked and signed.",
+    "ended": "Session ended.",
     "rerun": "Asked for; the run shows below when it begins.",
 }
 """What a page says after something was done, by the word in its address."""

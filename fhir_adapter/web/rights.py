@@ -33,6 +33,20 @@ ROUTES: dict[tuple[str, str], Right] = {
     ("POST", "/subjects/{subject:path}/endorse"): _R.ENDORSE,
     ("GET", "/records/{resource}"): _R.READ,
     ("POST", "/records/{resource}/source"): _R.RAW,
+    ("GET", "/mappings"): _R.READ,
+    ("GET", "/mappings/{name}"): _R.READ,
+    ("GET", "/runs"): _R.READ,
+    ("POST", "/runs"): _R.RERUN,
+    ("GET", "/results"): _R.READ,
+    ("GET", "/results/figures/{name}"): _R.READ,
+    ("POST", "/results/cuts"): _R.SIGN,
+    ("POST", "/results/cuts/verify"): _R.SIGN,
+    ("GET", "/audit"): _R.AUDIT,
+    ("GET", "/audit/file"): _R.AUDIT,
+    ("GET", "/administration"): _R.ADMINISTER,
+    ("POST", "/administration/users"): _R.ADMINISTER,
+    ("POST", "/administration/users/{name}"): _R.ADMINISTER,
+    ("POST", "/administration/sessions"): _R.ADMINISTER,
 }
 """(method, path) -> right. RAW is granted to single accounts; everything else comes with the role."""
 

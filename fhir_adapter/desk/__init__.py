@@ -25,6 +25,7 @@ from fhir_adapter.steps.seeing_source import Source
 from fhir_adapter.steps.showing import Record, Shown
 from fhir_adapter.steps.timeline import Course, Mark, Point
 from fhir_adapter.steps.workspace import Workspace
+from fhir_adapter.store.accounts import Session
 from fhir_adapter.store.bookkeeping import WorkRow
 from fhir_adapter.store.worklist import Filter
 
@@ -286,6 +287,16 @@ def add_user(work: Workspace, account: Account, password: str | None) -> None:
 def change_user(work: Workspace, name: str, changes: Mapping[str, Any], by: str = "") -> None:
     """Changes an account; its sessions end."""
     accounts.change(work, name, dict(changes), by)
+
+
+def end_session(work: Workspace, viewer: Account, name: str, mark: str) -> None:
+    """Ends somebody's session (or, with an empty mark, all of theirs)."""
+    work.vault.end_sessions(name, mark, by_account(work, viewer.name))
+
+
+def sessions(work: Workspace) -> list[Session]:
+    """Who is signed in, the newest first."""
+    return work.vault.sessions()
 
 
 # --- effects --- ----------------------------------------------------------------------------------------

@@ -1,0 +1,93 @@
+"""The study as a whole at the desk: runs and completeness, results and cuts, codes, the audit trail."""
+
+import threading
+
+from fhir_adapter import cuts, flow
+from fhir_adapter.core.desk import Account
+from fhir_adapter.core.errors import UsageError
+from fhir_adapter.steps import desking, overseeing
+from fhir_adapter.steps.accounts import by_account
+from fhir_adapter.steps.overseeing import Codes, Overview, Results
+from fhir_adapter.steps.workspace import Workspace
+from fhir_adapter.store.desk_book import Signed
+from fhir_adapter.store.records import AuditEntry, Cut
+
+
+def overview(work: Workspace, viewer: Account) -> Overview:
+    """Completeness, runs, refused records."""
+    return overseeing.overview(work, viewer)
+
+
+def rerun(work: Workspace, viewer: Account, hospital: str) -> None:
+    """Asks a hospital again, behind the page; the run shows when it begins."""
+    if hospital not in work.study.hospitals:
+        raise UsageError("There is no such hospital.")
+    work.vault.note(by_account(work, viewer.name), "run asked for", f"hospital {hospital}", None)
+
+    def run() -> None:
+        try:
+            flow.sync(work, [hospital])
+        except Exception as error:
+            work.log.error("run_failed", error)
+
+    threading.Thread(target=run, name="rerun", daemon=True).start()
+
+
+def results(work: Workspace) -> Results:
+    """Headline numbers as of now."""
+    return overseeing.results(work)
+
+
+_DRAWN: dict[int, tuple[object, dict[str, bytes]]] = {}
+"""The figures of a study as last drawn: a pure function of what `state` tells, and slow."""
+
+
+def figure(work: Workspace, name: str) -> bytes | None:
+    """A figure as SVG; None where there is none of that name."""
+    state = overseeing.state(work)
+    known = _DRAWN.get(id(work))
+    if known is None or known[0] != state:
+        known = _DRAWN[id(work)] = (state, overseeing.figures(work))
+    return known[1].get(name)
+
+
+def cut_list(work: Workspace) -> list[tuple[Cut, list[tuple[Signed, bool]]]]:
+    """The cuts, each with its electronic signatures and whether they still hold."""
+    signed: dict[str, list[Signed]] = {}
+    for one in work.vault.signatures():
+        signed.setdefault(one.about, []).append(one)
+    return [(cut, [(one, one.content == cut.digest) for one in signed.get(f"cut {cut.name}", [])])
+            for cut in cuts.listed(work)]
+
+
+def lock_cut(work: Workspace, viewer: Account, wanted: cuts.NewCut, password: str, meaning: str) -> Cut:
+    """Creates, signs and locks a cut, after the password once more."""
+    desking.check_signing(work, viewer, password, meaning)
+    cut, _ = cuts.create(work, wanted)
+    work.vault.sign(f"cut {cut.name}", cut.digest, meaning.strip(), viewer.printed, by_account(work, viewer.name))
+    return cut
+
+
+def codes(work: Workspace, viewer: Account) -> Codes:
+    """Codes that wait, and the lists."""
+    return overseeing.codes(work, viewer)
+
+
+def code_list(work: Workspace, name: str) -> str | None:
+    """A code list as CSV."""
+    return overseeing.list_as_csv(work, name)
+
+
+def audit_page(work: Workspace, search: str, before: int, size: int) -> list[AuditEntry]:
+    """Entries of the trail that hold a text, the newest first."""
+    return work.vault.audit_page(search, before, size)
+
+
+def audit_faults(work: Workspace) -> list[str]:
+    """Where the trail's chain does not hold."""
+    return work.vault.verify_audit()
+
+
+def audit_file(work: Workspace) -> str:
+    """The whole trail as CSV."""
+    return overseeing.audit_as_csv(work)

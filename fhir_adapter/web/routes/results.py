@@ -1,0 +1,60 @@
+"""Results as of now, beside what they rest on; cuts: created, signed, locked, verified."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi.responses import Response
+
+from fhir_adapter import cuts
+from fhir_adapter.desk import whole
+from fhir_adapter.web.guard import Viewing
+from fhir_adapter.web.pages import allowed, back, page
+
+router = APIRouter()
+
+Day = Annotated[str, Form(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+FIGURES = (("pfs", "Progression-free survival"), ("os", "Overall survival"), ("waterfall", "Best change of the sum"),
+           ("swimmer", "Course of each subject"))
+
+
+@router.get("/results")
+def results(request: Request, viewer: Viewing) -> Response:
+    """Headline numbers, figures, cuts."""
+    return _page(request, viewer)
+
+
+def _page(request: Request, viewer: Viewing, proof: "list[str] | None" = None, name: str = "") -> Response:
+    work = request.app.state.work
+    return page(request, "results.html", results=whole.results(work), cuts=whole.cut_list(work), figures=FIGURES,
+                signs=allowed(viewer, "POST", "/results/cuts"), proof=proof, proved=name)
+
+
+@router.get("/results/figures/{name}")
+def figure(request: Request, name: str) -> Response:
+    """A figure, as a picture: nothing in it runs."""
+    found = whole.figure(request.app.state.work, name)
+    if found is None:
+        raise HTTPException(404, "There is no such figure.")
+    return Response(found, media_type="image/svg+xml")
+
+
+@router.post("/results/cuts")
+def lock(request: Request, viewer: Viewing, cutoff: Day, name: Annotated[str, Form(max_length=100)],
+         reason: Annotated[str, Form(max_length=1000)], password: Annotated[str, Form(max_length=1000)],
+         meaning: Annotated[str, Form(max_length=400)], waive: Annotated[str, Form()] = "") -> Response:
+    """Creates, signs and locks a cut."""
+    wanted = cuts.NewCut(cutoff=cutoff, name=name, reason=reason, by=viewer.name, with_open_conflicts=bool(waive))
+    whole.lock_cut(request.app.state.work, viewer, wanted, password, meaning)
+    return back("/results", "locked", "cuts")
+
+
+@router.post("/results/cuts/verify")
+def verify(request: Request, viewer: Viewing, name: Annotated[str, Form(max_length=100)]) -> Response:
+    """Computes a cut anew and says whether it is the same."""
+    from fhir_adapter.core.errors import DatabaseError
+
+    try:
+        cuts.verify(request.app.state.work, name)
+    except DatabaseError as error:
+        return _page(request, viewer, str(error).splitlines(), name)
+    return _page(request, viewer, [], name)
