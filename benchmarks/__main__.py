@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from benchmarks import deriving, in_memory, pulling, scaling, startup, understanding, whole_path
+from benchmarks import deriving, in_memory, pulling, review_desk, scaling, startup, understanding, whole_path
 from benchmarks.page import PAGE, page
 from benchmarks.rows import Row, aligned
 
@@ -15,6 +15,7 @@ PARTS: dict[str, Callable[[int, int], list[Row]]] = {
     "derive": deriving.measure,
     "understand": understanding.measure,
     "scaling": scaling.measure,
+    "desk": review_desk.measure,
 }
 
 

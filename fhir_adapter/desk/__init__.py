@@ -141,7 +141,7 @@ def decide_many(work: Workspace, viewer: Account, asked: Filter, mark: str, wish
     asked = msgspec.structs.replace(asked, scope=viewer.scope)
     done = desking.decide_many(work, viewer, asked, mark, wish.choice, wish.reason)
     if len(done.decisions) > BACKGROUND:
-        threading.Thread(target=_settled_quietly, args=(work,), name="settling", daemon=True).start()
+        catch_up(work)
         return Outcome(decisions=done.decisions, pending=True)
     return Outcome(decisions=done.decisions, pending=not _settled(work))
 
@@ -195,9 +195,9 @@ def preview(work: Workspace, viewer: Account, wish: Wish) -> Preview:
                                            reason=wish.reason, by=viewer.name))
 
 
-def decide(work: Workspace, viewer: Account, wish: Wish) -> Outcome:
-    """Signs a decision (or proposes it) and settles what it concerns."""
-    return _outcome(work, desking.decide(work, viewer, wish))
+def decide(work: Workspace, viewer: Account, wish: Wish, *, wait: bool = True) -> Outcome:
+    """Signs a decision (or proposes it) and settles what it concerns; without `wait`, behind the answer."""
+    return _outcome(work, desking.decide(work, viewer, wish), wait)
 
 
 def agree(work: Workspace, viewer: Account, number: int, *, refuse: bool = False) -> Outcome:
@@ -205,9 +205,9 @@ def agree(work: Workspace, viewer: Account, number: int, *, refuse: bool = False
     return _outcome(work, desking.agree(work, viewer, number, refuse=refuse))
 
 
-def undo(work: Workspace, viewer: Account, number: int, reason: str) -> Outcome:
+def undo(work: Workspace, viewer: Account, number: int, reason: str, *, wait: bool = True) -> Outcome:
     """Takes a decision back by another one."""
-    return _outcome(work, desking.undo(work, viewer, number, reason))
+    return _outcome(work, desking.undo(work, viewer, number, reason), wait)
 
 
 def remark(work: Workspace, viewer: Account, key: str, words: str) -> None:
@@ -302,7 +302,10 @@ def sessions(work: Workspace) -> list[Session]:
 # --- effects --- ----------------------------------------------------------------------------------------
 
 
-def _outcome(work: Workspace, done: desking.Done) -> Outcome:
+def _outcome(work: Workspace, done: desking.Done, wait: bool = True) -> Outcome:
+    if done.decisions and not wait:
+        catch_up(work)
+        return Outcome(decisions=done.decisions, pending=True)
     settled = _settled(work) if done.decisions else True
     return Outcome(decisions=done.decisions, proposal=done.proposal, pending=not settled)
 
@@ -321,7 +324,7 @@ def _settled(work: Workspace) -> bool:
 
 
 def catch_up(work: Workspace) -> None:
-    """Works in, behind the page, what was signed before the desk was stopped."""
+    """Works in, behind the page, what has been signed and is not settled yet."""
     threading.Thread(target=_settled_quietly, args=(work,), name="settling", daemon=True).start()
 
 

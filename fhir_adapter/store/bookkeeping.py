@@ -338,7 +338,7 @@ DECLARED: tuple[Declared, ...] = (
     Declared("audit_entry", AuditRow, ("seq",), False),
     Declared("completeness", Completeness, ("hospital", "type", "mode"), False),
     Declared("worklist", WorkRow, ("conflict_key",), False,
-             (("place", "conflict_key"), ("kind", "place", "conflict_key"),
+             (("place", "conflict_key"), ("kind", "place", "conflict_key"), ("subject",), ("code",),
               ("state", "kind", "blocking", "hospitals", "assignee"))),
     Declared("impact", ImpactRow, ("conflict_key",), False, (("subject",),)),
     Declared("sensitivity", SensitivityRow, ("conflict_key", "alternative", "subject", "endpoint", "rule"), False,

@@ -1,5 +1,6 @@
 """One conflict: both sides, what each decision would change, deciding, taking back, asking the hospital."""
 
+from functools import partial as partial_of
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -7,7 +8,7 @@ from fastapi.responses import Response
 
 from fhir_adapter import desk
 from fhir_adapter.core.desk import Account
-from fhir_adapter.core.errors import UsageError
+from fhir_adapter.core.errors import Overtaken, UsageError
 from fhir_adapter.desk import Wish
 from fhir_adapter.web.guard import Viewing
 from fhir_adapter.web.pages import allowed, back, page, partial
@@ -76,9 +77,16 @@ async def decide(request: Request, key: str, viewer: Viewing) -> Response:
     from fastapi.concurrency import run_in_threadpool
 
     form = {name: str(value) for name, value in (await request.form()).items()}
-    done = await run_in_threadpool(desk.decide, request.app.state.work, viewer, _wish(key, form))
+    try:
+        sign = partial_of(desk.decide, request.app.state.work, viewer, _wish(key, form), wait=not partial(request))
+        done = await run_in_threadpool(sign)
+    except Overtaken as error:
+        if not partial(request):
+            raise
+        return await run_in_threadpool(row_of, request, key, viewer, str(error), 409)
     word = "proposed" if done.proposal else "pending" if done.pending else "decided"
     if partial(request):
+        word = "proposed" if done.proposal else "signed"
         return await run_in_threadpool(row_of, request, key, viewer, word)
     return back(f"/conflicts/{key}", word)
 
@@ -87,7 +95,7 @@ async def decide(request: Request, key: str, viewer: Viewing) -> Response:
 def undo(request: Request, number: int, viewer: Viewing, reason: Words = "",
          key: Annotated[str, Form(pattern="^[0-9a-f]{32}$")] = "") -> Response:
     """Takes a decision back."""
-    done = desk.undo(request.app.state.work, viewer, number, reason)
+    done = desk.undo(request.app.state.work, viewer, number, reason, wait=not partial(request))
     if partial(request):
         return row_of(request, key, viewer, "undone")
     return back(f"/conflicts/{key}", "pending" if done.pending else "undone")

@@ -43,10 +43,10 @@ def row(request: Request, key: str, viewer: Viewing) -> Response:
     return row_of(request, key, viewer)
 
 
-def row_of(request: Request, key: str, viewer: Viewing, note: str = "") -> Response:
+def row_of(request: Request, key: str, viewer: Viewing, note: str = "", code: int = 200) -> Response:
     """One row of the queue, as htmx puts it in the place of the old one."""
     work = request.app.state.work
-    return page(request, "queue_row.html", row=desk.row(work, key, viewer), today=_days(work.clock()), note=note,
+    return page(request, "queue_row.html", code, row=desk.row(work, key, viewer), today=_days(work.clock()), note=note,
                 kinds={kind.name: kind for kind in KINDS}, decides=allowed(viewer, "GET", "/queue/bulk"))
 
 

@@ -1,7 +1,7 @@
 "use strict";
 // Keys of the review desk. Everything here is also a link or a form: without this file nothing is lost but speed.
 (function () {
-  var reason = "";
+  var reason = "", chosen = "";
 
   function rows() { return Array.prototype.slice.call(document.querySelectorAll("tr[data-row]")); }
   function current() { return document.querySelector("tr[data-row].current"); }
@@ -9,6 +9,7 @@
     if (!row) { return; }
     rows().forEach(function (one) { one.classList.remove("current"); });
     row.classList.add("current");
+    chosen = row.id;
     var link = row.querySelector("a.open");
     if (link) { link.focus({ preventScroll: true }); }
     row.scrollIntoView({ block: "nearest" });
@@ -76,6 +77,7 @@
     if (field && field.value) { reason = field.value; }
   }, true);
   function swapped() {
+    if (!current() && document.getElementById(chosen)) { document.getElementById(chosen).classList.add("current"); }
     var open = Array.prototype.slice.call(document.querySelectorAll("tr.quick"));
     open.slice(0, -1).forEach(drop);
     var last = open[open.length - 1];

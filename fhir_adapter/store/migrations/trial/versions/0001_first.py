@@ -713,9 +713,11 @@ def _worklist() -> None:
         sa.PrimaryKeyConstraint('conflict_key', name='pk_worklist'),
     comment="One conflict as the review desk's queue lists it; a projection, outside the digest."
     )
+    op.create_index('ix_worklist_code', 'worklist', ['code'], unique=False)
     op.create_index('ix_worklist_kind_place_conflict_key', 'worklist', ['kind', 'place', 'conflict_key'], unique=False)
     op.create_index('ix_worklist_place_conflict_key', 'worklist', ['place', 'conflict_key'], unique=False)
     op.create_index('ix_worklist_state_kind_blocking_hospitals_assignee', 'worklist', ['state', 'kind', 'blocking', 'hospitals', 'assignee'], unique=False)
+    op.create_index('ix_worklist_subject', 'worklist', ['subject'], unique=False)
 
 
 def _adverse_event() -> None:
