@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from fhir_adapter import flow
 from tests.web.browsing import chromium, signed_in
@@ -54,13 +54,13 @@ def test_twenty_conflicts_by_keyboard_alone(browser: Browser, sqlite_desk: Desk)
                 page.keyboard.type("two events, as the investigator says")
             page.keyboard.press("Enter")
             page.wait_for_selector("tr.quick", state="detached")
-            page.wait_for_function(f"document.querySelectorAll('[data-key=a]').length === {21 - number}")
+            expect(page.locator("[data-key=a]")).to_have_count(21 - number)
         page.keyboard.press("k")
         page.keyboard.press("/")
         assert page.evaluate("document.activeElement.name") == "search"
         page.keyboard.press("Tab")
         page.goto("/queue?kind=unit_implausible&search=planted&state=all")
-        page.wait_for_function("document.querySelectorAll('td.do [data-key=u]').length === 20")
+        expect(page.locator("td.do [data-key=u]")).to_have_count(20, timeout=120_000)  # settled behind the rows
     signed = sqlite_desk.work.vault.decisions()
 
     assert len(signed) == 20
