@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -162,7 +163,7 @@ class Shelf:
                     shutil.copy(before.removeprefix("sqlite:///"), after.removeprefix("sqlite:///"))
             else:
                 server = self._request.getfixturevalue("_postgres").url()
-                name = template.vault.rpartition("/")[2]
+                name = urlsplit(template.vault).path.lstrip("/")
                 copied = stack.enter_context(postgres_databases(server, template=name))
             yield hurried(stack.enter_context(self._hall.workspace(copied)))
 

@@ -1,9 +1,10 @@
 """Accounts, roles, sessions."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from fhir_adapter import desk
 from fhir_adapter.core.desk import Account, Role
@@ -24,31 +25,50 @@ def administration(request: Request) -> Response:
                 hospitals=sorted(work.study.hospitals))
 
 
+class NewUser(BaseModel):
+    """The form of a new account."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]{1,80}$")]
+    printed: Annotated[str, Field(max_length=200)]
+    role: Role
+    password: Annotated[str, Field(max_length=1000)]
+    hospitals: list[str] = []
+    raw: str = ""
+
+
+class Change(BaseModel):
+    """The form of a change; what is empty stays."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    role: Role | Literal[""] = ""
+    password: Annotated[str, Field(max_length=1000)] = ""
+    state: Literal["", "active", "disabled"] = ""
+    raw: Literal["", "yes", "no"] = ""
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What is to be changed, by column."""
+        said: dict[str, Any] = {"role": str(self.role), "password": self.password, "state": self.state}
+        changes = {name: value for name, value in said.items() if value}
+        return changes | ({"sees_raw": int(self.raw == "yes")} if self.raw else {})
+
+
 @router.post("/administration/users")
-def add(request: Request, name: Annotated[str, Form(pattern=r"^[A-Za-z0-9._@-]{1,80}$")], printed: Short, role: Role,
-        password: Annotated[str, Form(max_length=1000)], hospitals: Annotated[list[str] | None, Form()] = None,
-        raw: Annotated[str, Form()] = "") -> Response:
+def add(request: Request, form: Annotated[NewUser, Form()]) -> Response:
     """A new account."""
     desk.add_user(request.app.state.work, Account(
-        name=name, printed=printed.strip() or name, role=role, hospitals=tuple(hospitals or ()), sees_raw=bool(raw)),
-        password)
+        name=form.name, printed=form.printed.strip() or form.name, role=form.role, hospitals=tuple(form.hospitals),
+        sees_raw=bool(form.raw)), form.password)
     return back("/administration", "changed")
 
 
 @router.post("/administration/users/{name}")
-def change(request: Request, name: str, viewer: Viewing, role: Annotated[str, Form()] = "",
-           password: Annotated[str, Form(max_length=1000)] = "", state: Annotated[str, Form()] = "",
-           raw: Annotated[str, Form()] = "") -> Response:
+def change(request: Request, name: str, viewer: Viewing, form: Annotated[Change, Form()]) -> Response:
     """Role, right to raw source, password, closed or open again; nobody closes or demotes their own account."""
-    changes: dict[str, Any] = {}
-    if role:
-        changes["role"] = Role(role).value if role in list(Role) else viewer.role.value
-    if password:
-        changes["password"] = password
-    if state in ("active", "disabled"):
-        changes["state"] = state
-    if raw in ("yes", "no"):
-        changes["sees_raw"] = int(raw == "yes")
+    changes = form.changes
     if name == viewer.name and {"role", "state"} & set(changes):
         raise Forbidden("Another administrator changes your own role, or closes your account.")
     if changes:

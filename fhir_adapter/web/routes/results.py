@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from fhir_adapter import cuts
 from fhir_adapter.desk import whole
@@ -12,7 +13,6 @@ from fhir_adapter.web.pages import allowed, back, page
 
 router = APIRouter()
 
-Day = Annotated[str, Form(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 FIGURES = (("pfs", "Progression-free survival"), ("os", "Overall survival"), ("waterfall", "Best change of the sum"),
            ("swimmer", "Course of each subject"))
 
@@ -38,13 +38,25 @@ def figure(request: Request, name: str) -> Response:
     return Response(found, media_type="image/svg+xml")
 
 
+class NewCut(BaseModel):
+    """The form of a cut."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    cutoff: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    name: Annotated[str, Field(max_length=100)]
+    reason: Annotated[str, Field(max_length=1000)]
+    password: Annotated[str, Field(max_length=1000)]
+    meaning: Annotated[str, Field(max_length=400)]
+    waive: str = ""
+
+
 @router.post("/results/cuts")
-def lock(request: Request, viewer: Viewing, cutoff: Day, name: Annotated[str, Form(max_length=100)],
-         reason: Annotated[str, Form(max_length=1000)], password: Annotated[str, Form(max_length=1000)],
-         meaning: Annotated[str, Form(max_length=400)], waive: Annotated[str, Form()] = "") -> Response:
+def lock(request: Request, viewer: Viewing, form: Annotated[NewCut, Form()]) -> Response:
     """Creates, signs and locks a cut."""
-    wanted = cuts.NewCut(cutoff=cutoff, name=name, reason=reason, by=viewer.name, with_open_conflicts=bool(waive))
-    whole.lock_cut(request.app.state.work, viewer, wanted, password, meaning)
+    wanted = cuts.NewCut(cutoff=form.cutoff, name=form.name, reason=form.reason, by=viewer.name,
+                         with_open_conflicts=bool(form.waive))
+    whole.lock_cut(request.app.state.work, viewer, wanted, form.password, form.meaning)
     return back("/results", "locked", "cuts")
 
 
