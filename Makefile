@@ -95,7 +95,7 @@ test: lint types
 	$(call tier,test,-n $(WORKERS) -m "not hard and not real")
 
 test-hard: $(VENV)/.test
-	$(call tier,test-hard,-m hard)
+	$(call tier,test-hard,-n $(WORKERS) --dist worksteal -m hard)
 
 # The seeds of `test-hard` are 0 to 300.
 soak: export KILLS ?= 2500
