@@ -84,7 +84,7 @@ def _measured(desk: Desk, name: str, rounds: int) -> list[Row]:
             f"{LOOKS} pages under {len(ADDRESSES)} filters; median {1000 * median(seconds):.0f} ms"),
         Row(what + "heaviest page", f"{heaviest / 1000:.0f} KB", "< 150 KB", heaviest < 150_000, "uncompressed HTML"),
         Row(what + "a decision to its new row", f"{1000 * median(decided):.0f} ms", "<= 500 ms",
-            median(decided) <= 0.5, "signed, its subject settled and concluded, row sent; median"),
+            median(decided) <= 0.5, "signed, row sent, its subject settled and concluded behind it; median"),
         Row(what + f"{AT_ONCE:,} decisions at once, signed", f"{bulk:.1f} s", "<= 10 s", bulk <= 10,
             f"one transaction; all settled {settled:.0f} s after the form was sent"),
     ]
@@ -100,8 +100,11 @@ def _decide(desk: Desk, browser: Browser, place: int) -> float:
     path = f"/conflicts/{key}/decide" if place % 2 == 0 else f"/decisions/{row.last_decision}/undo"
     started = perf_counter()
     answer = browser.post(path, form, headers=headers)
+    seconds = perf_counter() - started
     assert answer.status_code == 200, answer.text[:300]
-    return perf_counter() - started
+    while desk.work.trial.work_rows([key])[key].state == "settling":  # what follows is worked out behind the row
+        desk.work.sleep(0.05)
+    return seconds
 
 
 def _bulk(desk: Desk, browser: Browser) -> tuple[float, float]:
