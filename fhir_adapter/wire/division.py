@@ -1,6 +1,7 @@
 """Asks what cannot be asked at once in parts: by category, by patient, by time; and names the part that cannot be had.
 
-- Epic refuses Observation without a category (Q2): on issue code `required` each category is asked.
+- Epic refuses Observation without a category or a code (Q2): on issue code `required` each category is asked, and the
+  codes that the hospital's file names for records without one.
 - A server that fails on one record fails on every page that holds it (Q27), on long continuation tokens (Q15), or stops
   at a cap (Q8): the question is halved, by patients, then by time, until the part that fails is small. That part is
   quarantined by its span; everything else is had.
@@ -95,24 +96,37 @@ def _wants_parts(gap: Gap) -> bool:
 
 
 def _by_category(connection: Connection, question: Question) -> Iterator[Page]:
-    """Each category's answer; what is refused is named (Epic knows fewer categories than HL7)."""
+    """Each category's answer, then that of the codes named for records without one; what is refused is named (Epic
+    knows fewer categories than HL7). A record with neither is beyond such a server's search: the note says so.
+    """
     categories = _categories(connection, question.type)
+    codes = _codes(connection, question.type)
     refused = []
-    for category in categories:
-        parameters = (*question.parameters, ("category", category))
-        part = msgspec.structs.replace(question, parameters=parameters, reason=f"{question.reason}; by category")
+    for name, value in (*(("category", one) for one in categories), *((("code", ",".join(codes)),) if codes else ())):
+        part = msgspec.structs.replace(question, parameters=(*question.parameters, (name, value)),
+                                       reason=f"{question.reason}; by {name}")
         for page in _answer(connection, part, _Parts()):
-            if any(gap.code == "refused" and gap.status in (400, 404, 422) for gap in page.gaps) and not page.entries:
-                refused.append(category)
+            if name == "category" and not page.entries and any(map(_is_unknown_to_it, page.gaps)):
+                refused.append(value)
             else:
                 yield msgspec.structs.replace(page, next=None)
     told = f"{len(categories) - len(set(refused))} of {len(categories)} categories answered"
-    connection.notes[question.type] = told
+    unseen = f"a record without a category is asked for by its code only, and [types.{question.type}] codes names none"
+    connection.notes[question.type] = told if codes else f"{told}; {unseen}"
     gaps: tuple[Gap, ...] = ()
     if refused:
         gaps = (Gap(code="refused", message=f"{told}; refused: {', '.join(dict.fromkeys(refused))}; list those that "
                     f"this hospital knows under [types.{question.type}] categories", status=400),)
     yield Page(url="", entries=(), gaps=gaps)
+
+
+def _is_unknown_to_it(gap: Gap) -> bool:
+    return gap.code == "refused" and gap.status in (400, 404, 422)
+
+
+def _codes(connection: Connection, kind: str) -> tuple[str, ...]:
+    settings = connection.hospital.types.get(kind)
+    return settings.codes if settings is not None else ()
 
 
 def _categories(connection: Connection, kind: str) -> tuple[str, ...]:
@@ -121,7 +135,7 @@ def _categories(connection: Connection, kind: str) -> tuple[str, ...]:
 
 
 def _asks_category(question: Question) -> bool:
-    return any(name == "category" for name, _ in question.parameters)
+    return any(name in ("category", "code") for name, _ in question.parameters)
 
 
 def _in_parts(connection: Connection, question: Question, trouble: Gap, parts: _Parts) -> Iterator[Page]:

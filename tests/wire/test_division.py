@@ -65,11 +65,11 @@ def _gaps(pages: list[Page]) -> list[str]:
 
 def _epic(kind: str, query: dict[str, str], request: httpx.Request) -> httpx.Response:
     """Epic: no Observation without category; three of HL7's categories are refused."""
-    if "category" not in query:
+    if "category" not in query and "code" not in query:
         return _reply(outcome("required", "fatal", details={"text": "Must have either code or category."}), 400)
-    if query["category"] in ("procedure", "therapy", "activity"):
+    if query.get("category") in ("procedure", "therapy", "activity"):
         return _reply(outcome("invalid"), 400)
-    return _reply(bundle(record("Observation", query["category"])))
+    return _reply(bundle(record("Observation", query.get("category", "without-category"))))
 
 
 def test_a_wanted_category_fans_out_q2() -> None:
@@ -94,7 +94,19 @@ def test_configured_categories_make_the_answer_whole_q2() -> None:
 
     assert (_ids(first), _gaps(first)) == ({"laboratory", "imaging"}, [])
     assert (asked, len(server.asked) - asked, _gaps(second)) == (3, 2, [])
-    assert note == "2 of 2 categories answered"
+    assert note.startswith("2 of 2 categories answered; a record without a category is asked for by its code only")
+
+
+def test_records_without_a_category_are_asked_for_by_the_codes_that_are_named_q2() -> None:
+    """Q2: Epic shows a record without a category to nobody who does not name its code."""
+    server = Server(_epic)
+    types = {"Observation": TypeSettings(categories=("laboratory",), codes=("http://loinc.org|21889-1", "urn:x|y"))}
+    with server.open(types=types) as connection:
+        pages = list(division.answer(connection, _question("p1")))
+
+        assert (_ids(pages), _gaps(pages)) == ({"laboratory", "without-category"}, [])
+        assert connection.notes["Observation"] == "1 of 1 categories answered"
+    assert [one.url.params.get("code") for one in server.asked][-1] == "http://loinc.org|21889-1,urn:x|y"
 
 
 def test_strictness_is_asked_for_and_dropped_where_refused_q5() -> None:
