@@ -37,7 +37,7 @@ def read(given: Mapping[str, str], now: datetime, spans: Mapping[int, tuple[str,
 
     Raises UsageError for a field that is not what it should be.
     """
-    fields = {name: given.get(name, "").strip()[:200] for name in FIELDS}
+    fields = {name: _printable(given.get(name, "")).strip()[:200] for name in FIELDS}
     state = fields["state"] or "todo"
     if state not in STATES or fields["severity"] not in ("", "blocking", "not blocking"):
         raise UsageError("The address asks for a state or severity that there is not.")
@@ -53,6 +53,11 @@ def read(given: Mapping[str, str], now: datetime, spans: Mapping[int, tuple[str,
         kind=fields["kind"], state=state, severity=fields["severity"], search=fields["search"],
         hospital=fields["hospital"], subject=fields["subject"], code=fields["code"],
         assignee=assignee, query=fields["query"], since=since, before=before))
+
+
+def _printable(text: str) -> str:
+    """Without control characters: no row holds one, and PostgreSQL takes no NUL."""
+    return "".join(character for character in text if character.isprintable())
 
 
 def place(text: str) -> tuple[int, str] | None:
