@@ -90,22 +90,13 @@ class Person(Config):
     role: Literal["data manager", "investigator", "adjudicator", "administrator", "mapper", "auditor"]
 
 
-class Oidc(Config):
-    """[review.oidc]: an identity provider; the client's secret is a reference (`env:`, `file:`, `keyring:`)."""
-
-    issuer: str
-    client_id: str
-    client_secret: str | None = None
-
-
 class Review(Config):
-    """[review]: kinds that two persons must decide, further names the desk answers to, sessions, sign-in elsewhere."""
+    """[review]: kinds that two persons must decide, further names the desk answers to, and sessions."""
 
     two_person: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     idle: Span = timedelta(minutes=30)
     longest: Span = timedelta(hours=12)
-    oidc: Oidc | None = None
 
 
 class LogSettings(Config):

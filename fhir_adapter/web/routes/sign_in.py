@@ -27,8 +27,7 @@ def form(request: Request) -> Response:
 
 def _form(request: Request, message: str, status: int = 200) -> Response:
     before = request.cookies.get(BEFORE) or new_token()
-    answer = page(request, "sign_in.html", status, before=before, message=message,
-                  elsewhere=desk.settings(request.app.state.work).oidc is not None)
+    answer = page(request, "sign_in.html", status, before=before, message=message)
     _set(answer, BEFORE, before)
     return answer
 
