@@ -35,6 +35,7 @@ class _Taken:
     def __init__(self, wanted: bulk.Order) -> None:
         self.order = wanted
         self.ids: dict[str, set[str]] = {}
+        self.patients: set[str] = set()
         self.types: set[str] = set()
         self.faulty: set[str] = set()
         self.at: datetime | None = None
@@ -51,11 +52,15 @@ def export(connection: Connection, intake: Intake, patients: frozenset[str], sta
     brought: set[str] = set()
     if taken is not None:
         brought = _brought(intake, taken, types)
+        beside = _left_out(intake, taken, patients)
+        within = patients - beside
         # A job that was taken up holds what there was when it was begun.
-        _cover(intake, taken, sorted(brought), patients, min(started, window.opened_at))
+        _cover(intake, taken, sorted(brought), within, min(started, window.opened_at))
         if taken.order.since is None and taken.at is not None:
-            full = {type: Asked(ids=taken.ids.get(type, set()), patients=set(patients),
+            full = {type: Asked(ids=taken.ids.get(type, set()), patients=set(within),
                                 whole=not taken.resumed and not {type, "*"} & taken.faulty) for type in brought}
+        if beside and brought:
+            full = _joined(full, asking.clinical(connection, intake, beside, started, sorted(brought)))
     else:
         _open(intake, types, patients, started)
     rest = set(plan.clinical_types(hospital)) - (set(types) if taken is None else brought)
@@ -198,6 +203,8 @@ def _take(intake: Intake, job: tuple[StoredWindow, str], which: tuple[bulk.Kind,
         kept = [one for one in members_only(page.entries, patients) if one.entry.type in taken.order.types]
     for one in kept:
         asking.lean_on(intake, one.entry)
+        if one.patient is not None:
+            taken.patients.add(one.patient)
         taken.ids.setdefault(one.entry.type, set()).add(one.entry.id)
     if kind == "output":
         taken.types.add(file.type)
@@ -214,6 +221,34 @@ def _brought(intake: Intake, taken: _Taken, types: tuple[str, ...]) -> set[str]:
                 intake.work.clock())
     shown = set(types) if hospital.pull.bulk.absent == "trust" else (before | taken.types) & set(types)
     return shown if taken.at is not None else set()
+
+
+def _left_out(intake: Intake, taken: _Taken, patients: frozenset[str]) -> frozenset[str]:
+    """Those of whom a Group's export brings nothing, such as who replaces a member without being one: asked by search.
+
+    A full export shows it, and it is remembered for those of changes alone. Of one that was taken up we do not know
+    whom the files were about that had been read before: those are asked once more.
+    """
+    vault, hospital, name = intake.work.vault, intake.hospital.id, "left out of exports"
+    if not taken.order.level.startswith("Group/"):
+        return frozenset()
+    before = frozenset(vault.lessons(hospital, name))
+    if taken.order.since is not None:
+        return before & patients
+    found = patients - taken.patients
+    vault.learn(intake.lease, hospital, name, dict.fromkeys(sorted(found - before), ""), intake.work.clock())
+    vault.unlearn(intake.lease, hospital, name, before - found, intake.work.clock())
+    return found
+
+
+def _joined(exported: dict[str, Asked], searched: dict[str, Asked]) -> dict[str, Asked]:
+    """What an export and a search together brought in full of each type."""
+    joined = {**exported, **searched}
+    for type in exported.keys() & searched.keys():
+        one, other = exported[type], searched[type]
+        joined[type] = Asked(ids=one.ids | other.ids, patients=one.patients | other.patients,
+                             whole=one.whole and other.whole)
+    return joined
 
 
 def _cover(intake: Intake, taken: _Taken, types: list[str], patients: frozenset[str], started: datetime) -> None:

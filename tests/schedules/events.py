@@ -19,10 +19,9 @@ LATE = (30.0, 90.0, 500.0)
 class Events:
     """A hospital's life, and a chronicle of it: each version of each record, and since when it can be seen."""
 
-    def __init__(self, server: Rehearsal, clock: Clock, ahead: float, *, survivors: tuple[str, ...] = PEOPLE) -> None:
+    def __init__(self, server: Rehearsal, clock: Clock, ahead: float) -> None:
         self.server, self.life, self.clock = server, server.life, clock
         self.ahead = timedelta(seconds=ahead)
-        self._survivors = survivors
         self._seen: dict[Named, list[datetime]] = {}
         self.hidden: dict[Named, list[int]] = {}
         """What was hidden at any time, with the answers to direct reads that it had; 0: shown again."""
@@ -102,7 +101,7 @@ class Events:
         if len(free) < 3:
             return "nothing"
         old, survivor = free[what.pick % len(free)], free[(what.pick // 7) % len(free)]
-        if old == survivor or survivor not in self._survivors:
+        if old == survivor:
             return "nothing"
         self.life.merge(old, survivor)
         return f"{old} into {survivor}"

@@ -243,9 +243,7 @@ def opened_world(plan: Plan, home: Path, data: Path, *, proxied: bool = False) -
     clock = Clock(NOON)
     server = start(data, persona=persona, stage=Stage(clock=clock, seed=plan.seed))
     try:
-        # Known gap: a Group's export leaves out who replaces a member without being one, and nothing tells us.
-        by_group = plan.mode == "bulk" and plan.cohort == "group"
-        events = Events(server, clock, plan.ahead, survivors=records.MEMBERS if by_group else records.PEOPLE)
+        events = Events(server, clock, plan.ahead)
         world = World(plan, persona, server, clock, home, server.base_url, events)
         with ExitStack() as stack:
             if plan.proxied or proxied:

@@ -179,6 +179,24 @@ def test_a_merge_and_its_end_q29(tmp_path: Path) -> None:
         assert any("taken back" in said for said in undone.messages)
 
 
+def test_a_group_export_leaves_nobody_of_the_cohort_out_in_silence_q23(tmp_path: Path) -> None:
+    """Q23: who replaces a member is in no file of the Group's export: asked by search, then and at every later one."""
+    with small_hospital(tmp_path) as place:
+        place.pull(**BULK)
+        place.clock.forward(3600)
+        place.server.life.merge("p1", "p3")
+        merged = place.pull(**BULK)
+        records = set(place.kept("Observation"))
+        place.clock.forward(3600)
+        place.server.edit({**place.server.record("Observation", "o2"), "status": "amended"})
+        place.server.edit(observation("o9", "p3"))
+        place.pull(**BULK)
+
+        assert merged.code == WHOLE
+        assert records == {f"o{number}" for number in range(9)}
+        assert "o9" in place.kept("Observation")
+
+
 @pytest.mark.parametrize(("read", "kind"), [(403, "not_visible"), (404, None), (200, "content")])
 def test_not_visible_is_not_deleted_q30(tmp_path: Path, read: int, kind: str | None) -> None:
     """Q30: a known record that no search finds: 403 by id is not visible and stays; 404 is deleted; 200 is there."""
