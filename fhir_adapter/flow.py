@@ -110,7 +110,7 @@ def schedule(folder: Path, ended: Callable[[RunOutcome], None], level: LogLevel 
                 outcome = sync_due(work, [])
         except AdapterError as error:
             outcome = RunOutcome(failed=error.exit_code, notes=(str(error),))
-        except Exception as error:
+        except Exception as error:  # one bad tick does not end the schedule; it is told like any failed run
             said = logs.told(error)
             words = f"Unexpected: {said['error']} at {said.get('place', '?')}."
             outcome = RunOutcome(failed=UNEXPECTED, notes=(words,))

@@ -262,8 +262,9 @@ class TypeSettings(Config):
     """How often a type in `event_window` is nevertheless read whole: edits of older records show only then."""
     categories: tuple[str, ...] = ()
     """The categories to ask one by one, where the server wants a category (Q2); the usual ones without it."""
-    codes: tuple[str, ...] = ()
-    """The codes (`system|code`) to ask beside the categories, for records that carry no category (Q2)."""
+    codes: tuple[str, ...] | None = None
+    """The codes (`system|code`) to ask beside the categories, for records that carry no category (Q2); an empty list
+    says that there are none. Where nobody has said either, an answer by categories is not whole."""
     parameters: dict[str, str] = {}
     """Further search parameters, such as `study` for AdverseEvent at Epic (Q34)."""
     unavailable: Unavailable | None = None

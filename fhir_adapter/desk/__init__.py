@@ -331,7 +331,7 @@ def catch_up(work: Workspace) -> None:
 def _settled_quietly(work: Workspace) -> None:
     try:
         _settled(work)
-    except Exception as error:
+    except Exception as error:  # nobody waits for this thread; what is signed stays, and the next settling takes it up
         work.log.error("settling_failed", error)
 
 

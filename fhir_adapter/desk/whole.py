@@ -27,7 +27,7 @@ def rerun(work: Workspace, viewer: Account, hospital: str) -> None:
     def run() -> None:
         try:
             flow.sync(work, [hospital])
-        except Exception as error:
+        except Exception as error:  # nobody waits for this thread: the log is where it can be told
             work.log.error("run_failed", error)
 
     threading.Thread(target=run, name="rerun", daemon=True).start()

@@ -9,6 +9,7 @@ import msgspec
 
 from fhir_adapter.core.errors import UsageError
 from fhir_adapter.core.study import Hospital
+from fhir_adapter.fhir.decode import Unreadable
 
 Carried = Callable[[str], tuple[str, ...]]
 """The values of a carrier by its name, for one record: `Reading.carried`."""
@@ -88,11 +89,16 @@ def _texts(values: Any) -> tuple[str, ...]:
 
 
 def _carried(paths: dict[str, Callable[[bytes], tuple[str, ...]]], body: bytes, name: str) -> tuple[str, ...]:
-    """Evaluates when asked. Bytes that are no JSON, and what no path can walk, carry nothing."""
+    """Evaluates when asked.
+
+    Raises:
+        Unreadable: the path cannot be walked in this record; a fact that may stand there is not called absent.
+    """
     path = paths.get(name)
     if path is None:
         return ()
     try:
         return path(body)
-    except Exception:
-        return ()
+    except Exception as error:  # FHIRPath evaluators raise whatever they stumble over
+        words = f"the path of the carrier {name} cannot be walked here ({type(error).__name__})"
+        raise Unreadable("wrong_shape", "extension", words) from None

@@ -71,7 +71,7 @@ class _Reader:
         """The structure; raises what msgspec raises, or Unreadable."""
         try:
             resource = self.first(body)
-        except Exception:
+        except Exception:  # whatever the quick way stumbles over, the whole one tells better
             resource = self.whole.decode(body)  # says what is wrong, and where in the whole resource
         if resource.resource_type != self.type:
             raise Unreadable("wrong_shape", "resourceType", "another resource type than its head said")

@@ -40,7 +40,6 @@ def clinical(connection: Connection, intake: Intake, patients: frozenset[str], s
     intake.latest = _latest(intake.latest, coverage.values())
     questions = plan.clinical(hospital, connection.capability, patients, coverage.values(), types)
     windows = intake.windows(questions)
-    _give_up_others(intake, {question.type for question in questions}, {window.id for window in windows})
     full: dict[str, Asked] = {}
     for done, window in enumerate(windows):
         intake.told(f"{hospital.id}: asking", done, len(windows))
@@ -48,17 +47,6 @@ def clinical(connection: Connection, intake: Intake, patients: frozenset[str], s
         _answer(connection, intake, window, patients, (coverage, started, asked))
     intake.told(f"{hospital.id}: asking", len(windows), len(windows))
     return full
-
-
-def _give_up_others(intake: Intake, types: set[str], taken: set[int]) -> None:
-    """Ends windows that an earlier run left open and that nobody asks in those words any more.
-
-    Nothing is lost by it: the coverage of their patients has not moved, so other questions ask for the same.
-    """
-    vault = intake.work.vault
-    for window in vault.windows(intake.hospital.id, WindowState.OPEN):
-        if window.question.type in types and window.id not in taken:
-            vault.close_window(intake.lease, window.id, WindowState.FAILED, (), intake.work.clock())
 
 
 def _answer(connection: Connection, intake: Intake, window: StoredWindow, members: frozenset[str],

@@ -165,7 +165,7 @@ def told(which: str) -> Iterator[None]:
         raise DatabaseError(f"the {which} database cannot be used ({type(error).__name__})") from None
     except OverflowError:  # SQLite's driver, before the database hears of it
         raise ValueRefused(f"the {which} database refused a number: it is too large; nothing was written") from None
-    except Exception as error:
+    except Exception as error:  # drivers raise classes of their own; anything else goes on as it is
         if not type(error).__module__.startswith(("psycopg", "sqlite3")):
             raise
         raise _fault(which, error) from None
@@ -176,7 +176,7 @@ def _given_up_once_lost(connection: Connection) -> Iterator[None]:
     """A connection that the server ended has nothing to roll back: what counts is why it ended."""
     try:
         yield
-    except Exception:
+    except Exception:  # of whatever kind: the driver knows whether there is a connection left
         if getattr(connection.connection.driver_connection, "closed", False):
             connection.invalidate()
         raise

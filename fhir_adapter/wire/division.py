@@ -96,8 +96,10 @@ def _wants_parts(gap: Gap) -> bool:
 
 
 def _by_category(connection: Connection, question: Question) -> Iterator[Page]:
-    """Each category's answer, then that of the codes named for records without one; what is refused is named (Epic
-    knows fewer categories than HL7). A record with neither is beyond such a server's search: the note says so.
+    """Each category's answer, then that of the codes named for records without one.
+
+    What is refused is named (Epic knows fewer categories than HL7). A record with neither category nor a code that
+    is named is beyond such a server's search: until the hospital's file says which there are, the answer is not whole.
     """
     categories = _categories(connection, question.type)
     codes = _codes(connection, question.type)
@@ -111,22 +113,26 @@ def _by_category(connection: Connection, question: Question) -> Iterator[Page]:
             else:
                 yield msgspec.structs.replace(page, next=None)
     told = f"{len(categories) - len(set(refused))} of {len(categories)} categories answered"
-    unseen = f"a record without a category is asked for by its code only, and [types.{question.type}] codes names none"
-    connection.notes[question.type] = told if codes else f"{told}; {unseen}"
-    gaps: tuple[Gap, ...] = ()
+    connection.notes[question.type] = told
+    settings = f"[types.{question.type}]"
+    gaps = []
     if refused:
-        gaps = (Gap(code="refused", message=f"{told}; refused: {', '.join(dict.fromkeys(refused))}; list those that "
-                    f"this hospital knows under [types.{question.type}] categories", status=400),)
-    yield Page(url="", entries=(), gaps=gaps)
+        names = ", ".join(dict.fromkeys(refused))
+        gaps.append(Gap(code="refused", message=f"{told}; refused: {names}; list those that this hospital knows under "
+                        f"{settings} categories", status=400))
+    if codes is None:
+        gaps.append(Gap(code="uncategorised", message="a record without a category is asked for by its code only; list "
+                        f"those codes under {settings} codes, or an empty list if there are none"))
+    yield Page(url="", entries=(), gaps=tuple(gaps))
 
 
 def _is_unknown_to_it(gap: Gap) -> bool:
     return gap.code == "refused" and gap.status in (400, 404, 422)
 
 
-def _codes(connection: Connection, kind: str) -> tuple[str, ...]:
+def _codes(connection: Connection, kind: str) -> tuple[str, ...] | None:
     settings = connection.hospital.types.get(kind)
-    return settings.codes if settings is not None else ()
+    return settings.codes if settings is not None else None
 
 
 def _categories(connection: Connection, kind: str) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ def context(asked: Study, name: str, products: Products, *said: Any) -> Reading:
 
 def test_what_refers_to_one_patients_records_is_not_remembered() -> None:
     """A product may be, a lesion may not."""
-    known = _reader("Observation", "R4").first.__self__.known  # type: ignore[attr-defined]
+    known = _reader("Observation", "R4").first.__self__.known  # type: ignore[attr-defined]  # a bound method
     for reference, times in (("BodyStructure/zz-1", 0), ("Medication/zz-2", 1)):
         component = {"code": {"text": "zz"}, "valueReference": {"reference": reference}}
         found = decode("Observation", body({"resourceType": "Observation", "status": "final", "code": {"text": "zz"},

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -123,17 +123,19 @@ def _told(found: Difference, subject: str, changed: str, expected: dict[tuple[st
 
 
 @pytest.mark.hard
-def test_a_cut_holds_what_the_truth_says(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_cut_holds_what_the_truth_says(hospitals: Hall, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Its endpoints equal golden/open, and both backends give the same tables."""
-    made = {}
-    for backend in ("sqlite", "postgresql"):
-        work = msgspec.structs.replace(shelf.synced(backend).work, folder=tmp_path / backend)
-        made[backend] = _manifest(_cut(work, f"whole-{backend}")).tables
-        with _frozen(work, f"whole-{backend}") as trial:
-            cut = msgspec.structs.replace(work, trial=trial)
-            assert golden.endpoint_differences(cut, "open") == []
-            assert golden.summary_differences(cut, "open") == []
-    assert made["sqlite"] == made["postgresql"]
+    made = []
+    with ExitStack() as stack:
+        own = Shelf(stack, hospitals, tmp_path, request)
+        for backend in ("sqlite", "postgresql"):
+            work = msgspec.structs.replace(own.synced(backend).work, folder=tmp_path / backend)
+            made.append(_manifest(_cut(work, f"whole-{backend}")).tables)
+            with _frozen(work, f"whole-{backend}") as trial:
+                cut = msgspec.structs.replace(work, trial=trial)
+                assert golden.endpoint_differences(cut, "open") == []
+                assert golden.summary_differences(cut, "open") == []
+    assert made[0] == made[1]
 
 
 @pytest.fixture(scope="module")
@@ -283,7 +285,7 @@ def test_open_conflicts_block_unless_signed_for(small: Workspace) -> None:
 def test_what_cannot_be_cut_is_refused(small: Workspace, wanted: dict[str, str], words: str) -> None:
     """Half a date, a name that is taken or leads elsewhere, a moment without zone, to come, or before everything."""
     with pytest.raises(UsageError, match=words):
-        cuts.create(small, cuts.NewCut(**{"by": "dm1", **wanted}))  # type: ignore[arg-type]
+        cuts.create(small, cuts.NewCut(**{"by": "dm1", **wanted}))  # type: ignore[arg-type]  # wrong on purpose
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -87,7 +87,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyFolder]:
 
 COMMANDS = (
     ("sync", "--json", "east", "south"), ("status",), ("conflicts", "list"), ("problems", "list"),
-    ("subjects", "list"), ("report",), ("audit", "verify"), ("sync", "nowhere"), ("trace", "PFS", "nobody"),
+    ("subjects", "list"), ("report",), ("audit", "verify"), ("check", "--json"), ("profile",), ("export", "csv"),
+    ("cut", "create", "--cutoff", "2026-06-30", "--by", "dm1", "--name", "locked", "--with-open-conflicts"),
+    ("sync", "nowhere"), ("trace", "PFS", "nobody"),
     ("conflicts", "show", "zzzz"), ("conflicts", "decide", "zzzz", "accept", "--by", "nobody", "--reason", "r"),
 )
 
@@ -100,6 +102,10 @@ def test_no_command_says_who_somebody_is(program: StudyFolder, tmp_path: Path) -
         _, said = program.say(databases, *command)
         assert said, command
         assert _hits([said], wanted) == set(), command
+    handed_on = [path for name in ("cuts", "export") for path in (program.folder / "data" / name).rglob("*")]
+    written = {path.name: path.read_bytes().decode("utf-8", "replace") for path in handed_on if path.is_file()}
+    assert {"trial.sqlite", "v_subject.csv"} <= set(written)
+    assert {name for name, text in written.items() if _hits([text], wanted)} == set()
 
 
 def test_a_wrong_secret_or_server_is_told_without_its_value(program: StudyFolder, tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def hospital(world: World) -> Hospital:
     types |= {name: gap for name in records.TYPES if name not in plan.types or name in persona.missing}
     if plan.persona == "epic":
         types["AdverseEvent"] = {"parameters": {"study": records.STUDY_ID}}
-        types["Observation"] = {"categories": ["laboratory", "vital-signs"]}
+        types["Observation"] = {"categories": ["laboratory", "vital-signs"], "codes": []}
     bulk: dict[str, Any] = {"since": not persona.bulk.since_drops_children}
     if plan.persona == "oracle":
         bulk["types"] = [name for name in records.TYPES if name not in ("AdverseEvent", "MedicationAdministration")]

@@ -58,7 +58,7 @@ def test_coverage_that_moves_over_a_gap_is_caught(
     moved = asking._moved
 
     def careless(*books: object, whole: bool) -> Coverage:
-        return moved(*books, whole=True)  # type: ignore[arg-type]
+        return moved(*books, whole=True)  # type: ignore[arg-type]  # handed on as they came
 
     monkeypatch.setattr(asking, "_moved", careless)
     wrong = _ended(plan, tmp_path / "careless", data, templates).wrong

@@ -96,7 +96,7 @@ def race(desk: Desk, rounds: int) -> list[tuple[int, int]]:
             thread.start()
         for thread in pair:
             thread.join()
-        ended.append(tuple(sorted(codes.values())))  # type: ignore[arg-type]
+        ended.append(tuple(sorted(codes.values())))  # type: ignore[arg-type]  # a pair, as there are two
         last = desk.work.vault.decisions_about(key)[-1]
         assert codes[last.choice] == 303
         one.post(f"/decisions/{last.number}/undo", {"key": key, "reason": "next round"})

@@ -77,7 +77,8 @@ def test_a_wanted_category_fans_out_q2() -> None:
     pages = Server(_epic).pages(_question("p1"))
 
     assert _ids(pages) == {"social-history", "vital-signs", "imaging", "laboratory", "survey", "exam"}
-    [gap] = [gap for page in pages for gap in page.gaps]
+    gap, unseen = [gap for page in pages for gap in page.gaps]
+    assert (unseen.code, "[types.Observation] codes" in unseen.message) == ("uncategorised", True)
     assert "6 of 9 categories answered; refused: procedure, therapy, activity" in gap.message
     assert "[types.Observation] categories" in gap.message
 
@@ -85,7 +86,7 @@ def test_a_wanted_category_fans_out_q2() -> None:
 def test_configured_categories_make_the_answer_whole_q2() -> None:
     """Q2: with the categories that the hospital knows there is no gap, and the next question fans out at once."""
     server = Server(_epic)
-    types = {"Observation": TypeSettings(categories=("laboratory", "imaging"))}
+    types = {"Observation": TypeSettings(categories=("laboratory", "imaging"), codes=())}
     with server.open(types=types) as connection:
         first = list(division.answer(connection, _question("p1")))
         asked = len(server.asked)
@@ -94,7 +95,14 @@ def test_configured_categories_make_the_answer_whole_q2() -> None:
 
     assert (_ids(first), _gaps(first)) == ({"laboratory", "imaging"}, [])
     assert (asked, len(server.asked) - asked, _gaps(second)) == (3, 2, [])
-    assert note.startswith("2 of 2 categories answered; a record without a category is asked for by its code only")
+    assert note == "2 of 2 categories answered"
+
+
+def test_what_carries_no_category_is_a_gap_until_somebody_says_how_it_is_asked_for_q2() -> None:
+    """Q2: nobody has said whether there are records without a category: categories alone are no whole answer."""
+    types = {"Observation": TypeSettings(categories=("laboratory", "imaging"))}
+
+    assert _gaps(Server(_epic).pages(_question("p1"), types=types)) == ["uncategorised"]
 
 
 def test_records_without_a_category_are_asked_for_by_the_codes_that_are_named_q2() -> None:
