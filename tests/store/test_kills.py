@@ -14,8 +14,10 @@ from fhir_adapter.store.vault import Vault
 from tests.databases import Databases
 from tests.store.build import HOUR, NOW, kept, lab, page, record, trial, vault
 
-PAGES = 120
+PAGES = 500
 KILLS = 12
+MOMENT = 0.05
+"""At the longest so many seconds after its work began a program is killed: all of it takes a second."""
 
 
 def work(vault_url: str, trial_url: str, attempt: int) -> None:
@@ -25,6 +27,8 @@ def work(vault_url: str, trial_url: str, attempt: int) -> None:
     with vault(urls) as opened, trial(urls) as facts:
         lease = opened.lease("pull:west", str(attempt), now, HOUR)
         writing = opened.lease("trial", str(attempt), now, HOUR)
+        sys.stdout.write("at work\n")
+        sys.stdout.flush()
         for number in range(opened.last_seq("west") // 3, PAGES):
             entries = [kept(f"o{number}-{place}", b"%d" % place, "1") for place in range(3)]
             opened.keep_page(lease, "west", page(*entries, run=attempt), now)
@@ -49,11 +53,13 @@ def test_killed_at_any_moment_the_end_is_the_same(database_urls: Databases) -> N
         pass
     chance, killed = random.Random(11), 0
     for attempt in range(1, KILLS + 1):
-        child = subprocess.Popen([*command, str(attempt)])
-        time.sleep(1.0 + chance.random())
-        child.kill()
-        killed += child.wait() == -9
-    subprocess.run([*command, "99"], check=True)
+        with subprocess.Popen([*command, str(attempt)], stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"at work\n"
+            time.sleep(MOMENT * chance.random())
+            child.kill()
+        killed += child.returncode == -9
+    subprocess.run([*command, "99"], check=True, stdout=subprocess.DEVNULL)
     with vault(database_urls) as opened, trial(database_urls) as facts:
         seqs = [one.seq for one in opened.versions("west", 0, 10 * PAGES)]
         ids = opened.ids("west", "Observation")
@@ -66,7 +72,7 @@ def test_killed_at_any_moment_the_end_is_the_same(database_urls: Databases) -> N
         facts.write_mapping(opened.lease("trial2", "check", NOW, HOUR), "west", batch, None)
         fresh = facts.digest()
 
-    assert killed > 0
+    assert killed == KILLS
     assert seqs == list(range(1, 3 * PAGES + 1))
     assert len(set(ids)) == len(ids) == 3 * PAGES
     assert len(set(keys)) == len(keys) == 3 * PAGES
