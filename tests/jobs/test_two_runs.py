@@ -114,15 +114,23 @@ def test_a_run_that_wakes_after_its_lease_expired_writes_nothing(here: Job, mome
 
 @pytest.mark.hard
 def test_two_processes_share_one_budget(tmp_path: Path, database_urls: Databases) -> None:
-    """Three programs at once against a hospital that grants one request at a time and five a second: one asks."""
+    """Three programs at once against a hospital that grants one request at a time and five a second: one asks.
+
+    The doctor comes when a pull has begun to ask: would it win, its dozen questions were too few to show a rate.
+    """
     with job(tmp_path, database_urls) as here:
         here.pull('max_concurrency = 1\npage_size = 5')
         path = here.folder / "sync" / "hospitals" / "south.toml"
         text, count = re.subn(r'rate = "[^"]*"', 'rate = "5/s"', path.read_text(encoding="utf-8"))
         path.write_text(text, encoding="utf-8")
-        started = [here.start(*words) for words in (("pull",), ("pull",), ("doctor", "south"))]
-        codes = [(process.communicate(timeout=240), process.returncode)[1] for process in started]
         assert here.server is not None
+        started = [here.start("pull"), here.start("pull")]
+        deadline = time.monotonic() + 120
+        while not here.server.requests:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        started.append(here.start("doctor", "south"))
+        codes = [(process.communicate(timeout=240), process.returncode)[1] for process in started]
         asked = sorted(seen.at for seen in here.server.requests if not seen.path.endswith(("token", "configuration")))
 
     assert count == 1
