@@ -3,7 +3,9 @@
 Facts that begin after the cut-off are dropped, an end after it is open; a partial date counts from its first possible
 day. A death of which the day is imputed is bounded by the cut-off from above, and is none where a later proof of life
 shows that it had not happened. Policy `cap` alone lets what came later decide OS: a later proof of life, or a later
-death, censors at the cut-off. Without a cut-off nothing is dropped. Source: endpoints.md §0.15, §0.17, §7.
+death, censors at the cut-off. An adverse event whose death came later goes on at the cut-off: it is not fatal yet, and
+what grade it had by then its record does not say. Without a cut-off nothing is dropped.
+Source: endpoints.md §0.15, §0.17, §7.
 """
 
 from collections.abc import Mapping
@@ -11,6 +13,7 @@ from collections.abc import Mapping
 import msgspec
 import pandas as pd
 
+from fhir_adapter.endpoints.frames import Ground, Trial, first_day
 from fhir_adapter.endpoints.survival import Life
 
 BEGINS = {
@@ -22,6 +25,9 @@ BEGINS = {
     "vital_sign": "date", "vital_status": "death",
 }
 """The column with which a fact of a table begins; tables without one are not dated."""
+
+FATAL = 5
+"""The CTCAE grade that is a death."""
 
 
 def cut(facts: dict[str, pd.DataFrame], on: str | None) -> dict[str, pd.DataFrame]:
@@ -64,3 +70,24 @@ def caps(whole: Mapping[str, Life], limit: int | None) -> dict[str, int]:
     return {subject: limit for subject, life in whole.items()
             if (life.death is not None and life.death.day > limit)
             or (life.last_alive is not None and life.last_alive[1] > limit)}
+
+
+def not_yet_fatal(whole: Trial, known: tuple[Mapping[str, Life], Mapping[str, Life]],
+                  limit: int | None) -> dict[str, Ground]:
+    """Fatal adverse events whose death came after the cut-off: by fact key, what is open about that death.
+
+    `whole`: the facts without a cut-off; `known`: the lives up to it, and with what came later. Of a subject whose
+    death is stated its day decides, of another the first possible day of the event's own end; without either nothing
+    says that it came later, and the event stays fatal.
+    """
+    if limit is None:
+        return {}
+    found = {}
+    for row in whole.rows("adverse_event"):
+        if row.outcome != "fatal" and row.grade != FATAL:
+            continue
+        died, later = (one[row.subject].death if row.subject in one else None for one in known)
+        end = first_day(row.end_date)
+        if died is None and (later is not None or (end is not None and end > limit)):
+            found[row.fact_key] = Ground() if later is None else Ground(held=later.ground.held)
+    return found

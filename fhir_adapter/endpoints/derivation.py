@@ -37,7 +37,7 @@ from fhir_adapter.endpoints import (
 from fhir_adapter.endpoints.conclusion_columns import EVALUATORS, SOURCES, UNIRRADIATED
 from fhir_adapter.endpoints.conclusions import ALL, AssessmentCompliance, BestResponse, TimeToEvent
 from fhir_adapter.endpoints.doubts import Doubt, frame_of_doubts
-from fhir_adapter.endpoints.frames import Trial, day, frame_of, lots, together, written
+from fhir_adapter.endpoints.frames import Ground, Trial, day, frame_of, lots, together, written
 from fhir_adapter.endpoints.grouping import Series
 from fhir_adapter.endpoints.held import Held
 from fhir_adapter.endpoints.overall_survival import Alive, survive
@@ -78,6 +78,7 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
     caps: dict[str, int]
     held: Held
     omitted: dict[str, dict[str, int]]
+    not_yet_fatal: dict[str, Ground]
     last: int | None
     """The clinical cut-off."""
 
@@ -176,20 +177,15 @@ def _known(facts: dict[str, pd.DataFrame], trial: Trial, cut_off: str | None, he
     for doubt in (*therapy.doubts, *read.doubts):
         held.add(doubt.subject, "therapy" if doubt.kind == "therapy_role_unknown" else "response", doubt.kind)
     limit = day(cut_off)
-    whole = _whole_lives(facts, trial) if limit is not None else {}
+    everything = Trial.of(facts, trial.protocol, trial.terms) if limit is not None else trial
+    whole = {} if limit is None else survival.lives(everything, treatment.steps(everything), {})
+    lives = cutoff.bounded(survival.lives(trial, steps, therapy.first_treatment), whole, limit)
     return _Known(
         trial=trial, subjects=subjects, steps=steps, clocks=clocks, therapy=therapy, radiotherapy=radiotherapy,
         starts=starts, read=read, unirradiated=unirradiated, held=held, omitted=treatment.omitted(trial),
         caps=cutoff.caps(whole, limit) if trial.protocol.time_to_event.cutoff_policy == "cap" else {},
-        lives=cutoff.bounded(survival.lives(trial, steps, therapy.first_treatment), whole, limit),
-        last=limit,
+        lives=lives, not_yet_fatal=cutoff.not_yet_fatal(everything, (lives, whole), limit), last=limit,
     )
-
-
-def _whole_lives(facts: dict[str, pd.DataFrame], trial: Trial) -> dict[str, survival.Life]:
-    """The lives of all subjects with what came after the cut-off too."""
-    whole = Trial.of(facts, trial.protocol, trial.terms)
-    return survival.lives(whole, treatment.steps(whole), {})
 
 
 def _response(known: _Known, subject: str, rows: Rows) -> dict[str, BestResponse]:
@@ -371,7 +367,7 @@ def _treated(known: _Known, subject: str) -> toxicity.Treated:
     return toxicity.Treated(
         first=known.therapy.first_treatment.get(subject), last=max(days, default=None) if over else None,
         first_fraction=min(starts, default=None), last_fraction=max(ends, default=None),
-        doubted=known.held.of(subject),
+        doubted=known.held.of(subject), not_yet_fatal=known.not_yet_fatal,
     )
 
 

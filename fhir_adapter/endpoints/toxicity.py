@@ -7,16 +7,20 @@ A partial onset belongs if it can; an unknown onset belongs unless the event end
 Related: true if a named component is related, false if all named are not, else unknown (`missing_relatedness`).
 Records of one term that touch or overlap are one episode. A record that goes on from an episode begun before treatment
 is emergent (`teae`, `extended`) only when its grade is higher than every grade before, or cannot be compared; the
-registry's set goes by dates alone. A term is immune-related when mappings/terms/immune_related.csv lists it.
+registry's set goes by dates alone. Of an event whose death came after the clinical cut-off neither grade 5 nor the
+fatal outcome nor that criterion counts: its grade is missing, its stated seriousness stays. A term is immune-related
+when mappings/terms/immune_related.csv lists it.
 Source: CTCAE; endpoints.md §0.19, §10; profiles of the HL7 adverse event guides.
 """
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 
 import msgspec
 
 from fhir_adapter.endpoints.conclusions import AeEpisode
+from fhir_adapter.endpoints.cutoff import FATAL
 from fhir_adapter.endpoints.frames import Ground, Row, Trial, first_day, ground, last_day, together
 from fhir_adapter.endpoints.lab_toxicity import Span
 
@@ -32,6 +36,8 @@ class Treated(msgspec.Struct, frozen=True, kw_only=True):
     first_fraction: int | None = None
     last_fraction: int | None = None
     doubted: Ground = Ground()
+    not_yet_fatal: Mapping[str, Ground] = {}
+    """Records whose death came after the clinical cut-off, with what is open about it."""
 
     def span(self, window: int) -> Span:
         """When values count as taken on treatment."""
@@ -39,11 +45,17 @@ class Treated(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _About(msgspec.Struct, frozen=True):
-    """What is said about the events of one record: causality, actions, criteria."""
+    """What is said about the events of one record: causality, actions, criteria; and that it kills later only."""
 
     causality: list[Row]
     actions: list[Row]
     criteria: list[Row]
+    later: Ground | None
+
+    @property
+    def serious(self) -> list[Row]:
+        """The criteria that are met by the cut-off."""
+        return [one for one in self.criteria if self.later is None or one.criterion != "death"]
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -69,7 +81,8 @@ def episodes(trial: Trial, treated: dict[str, Treated]) -> list[AeEpisode]:
         ordered = sorted(some, key=lambda row: (row.onset is None, row.onset or "", _term(row), row.fact_key))
         known = treated.get(subject, Treated())
         for row, place in zip(ordered, _places(ordered, known.first), strict=True):
-            about = _About(*(tables[name][row.resource] for name in names))
+            causality, actions, criteria = (tables[name][row.resource] for name in names)
+            about = _About(causality, actions, criteria, known.not_yet_fatal.get(row.fact_key))
             rows.append(_episode(place, row, about, known, (trial, immune)))
     return rows
 
@@ -108,12 +121,12 @@ def immune_terms(trial: Trial) -> frozenset[str]:
     return frozenset(term for term in trial.terms.terms.get("immune_related", {}) if term and not term.startswith("#"))
 
 
-def _exists(row: Row, version: str, trial: Trial) -> bool | None:
+def _exists(row: Row, grade: int | None, version: str, trial: Trial) -> bool | None:
     """Whether CTCAE has the grade for the term; None when there is nothing to look up."""
     terms = trial.terms.terms.get(f"ctcae {version}", {})
-    if row.grade is None or row.term is None or not terms:
+    if grade is None or row.term is None or not terms:
         return None
-    return str(int(row.grade)) in terms.get(row.term, {}).get("grades", "").split()
+    return str(grade) in terms.get(row.term, {}).get("grades", "").split()
 
 
 def _episode(place: _Place, row: Row, about: _About, treated: Treated,
@@ -121,31 +134,34 @@ def _episode(place: _Place, row: Row, about: _About, treated: Treated,
     trial, immune = asked
     rules = trial.protocol.toxicity
     related = related_to_any([one.related for one in about.causality], rules.missing_relatedness)
-    grade = None if row.grade is None else int(row.grade)
-    serious = True if about.criteria else row.serious
+    stated = None if row.grade is None else int(row.grade)
+    grade = None if about.later is not None and stated == FATAL else stated
+    serious = True if about.serious else row.serious
     begins, onset = treated.first, first_day(row.onset)
     version = row.ctcae or rules.ctcae
     whole = together([
         ground("adverse_event", row), *(ground("ae_causality", one) for one in about.causality),
         *(ground("ae_action", one) for one in about.actions),
-        *(ground("ae_seriousness", one) for one in about.criteria), treated.doubted,
+        *(ground("ae_seriousness", one) for one in about.serious), treated.doubted, about.later or Ground(),
     ])
     registered = _since(row, begins)
     emergent = registered and not place.continues
     known = row.term in immune if immune else None
     return AeEpisode(
         subject=row.subject, number=place.number, episode=place.episode, term=_term(row), coded=row.term is not None,
-        soc=row.soc or "not coded", ctcae=version, grade=grade, grade_exists=_exists(row, version, trial),
+        soc=row.soc or "not coded", ctcae=version, grade=grade, grade_exists=_exists(row, grade, version, trial),
         onset=row.onset,
         onset_day=_study_day(onset, begins) if row.onset is not None and len(row.onset) == 10 else None,
-        end=row.end_date, serious=serious, fatal=row.outcome == "fatal" or grade == 5, related=related,
+        end=row.end_date, serious=serious, related=related,
+        fatal=about.later is None and (row.outcome == "fatal" or grade == FATAL),
         related_to=json.dumps(sorted({one.component for one in about.causality if one.related is True})),
         actions=json.dumps(sorted({f"{one.component}:{one.action}" for one in about.actions})),
         immune_related=known, continues=registered and place.continues, in_registered=registered,
         in_teae=emergent and _until(onset, treated.last, rules.teae_window_days),
         in_extended=emergent and (serious is True or known is True)
         and _until(onset, treated.last, rules.extended_window_days),
-        radiotherapy_phase=_phase(onset, treated), **whole.told(_told(row, grade, place)),
+        radiotherapy_phase=_phase(onset, treated),
+        **whole.told(_told(row, grade, place, later=about.later is not None)),
     )
 
 
@@ -187,7 +203,8 @@ def _phase(onset: int | None, treated: Treated) -> str | None:
     return "late"
 
 
-def _told(row: Row, grade: int | None, place: _Place) -> str:
+def _told(row: Row, grade: int | None, place: _Place, *, later: bool) -> str:
     told = "grade missing" if grade is None else f"grade {grade}"
     words = f"{_term(row)}, {told}, onset {row.onset or 'unknown'}"
+    words += "; the death came after the cut-off: the event goes on" if later else ""
     return words + ("; goes on from before treatment, no worse" if place.continues else "")

@@ -149,7 +149,7 @@ def rows(derived: Derived, name: str, *columns: str, **wanted: Any) -> list[tupl
     """Columns of the rows of a conclusion that have the wanted values."""
     frame = derived.frames[name]
     for column, value in wanted.items():
-        frame = frame[[cell == value for cell in frame[column]]]
+        frame = frame[pd.Series([cell == value for cell in frame[column]], index=frame.index, dtype=bool)]
     return list(frame[list(columns)].itertuples(index=False, name=None))
 
 

@@ -155,6 +155,20 @@ def ae_sets(_: str, onset: str, end: str, grade: str, serious: str, before: str)
     return told(*found[0])
 
 
+def ae_at_cutoff(_: str, *cells: str) -> Cells:
+    """One record, the worst grade of its subject, and OS, as of a cut-off."""
+    onset, end, grade, outcome, death, before, cut_off = cells
+    lines = [f"{on(30)} - {before} ongoing"] if before else []
+    lines.append(f"{on(onset)} {on(end) if end else '-'} {grade} {outcome or '-'}")
+    parts = [treated(), table("adverse_event", "onset end_date grade outcome\n" + "\n".join(lines))]
+    parts += [table("vital_status", f"death\n{on(death)}")] if death else []
+    derived = conclude(*parts, cut_off=on(cut_off) if cut_off else None)
+    found = rows(derived, "ae_episode", "grade", "fatal", "end", number=len(lines)) or [(None, None, None)]
+    worst = max((grade for (grade,) in rows(derived, "ae_episode", "grade") if grade is not None), default=None)
+    grade_, fatal, ended = found[0]
+    return told(grade_, fatal, after(ended) or None, worst, one(derived, "time_to_event", "status", endpoint="OS"))
+
+
 def radiotherapy_dose(records: str) -> Cells:
     """The dose and the subgroup of one subject; every record of one text belongs to one course."""
     parts = [treated()]
@@ -190,8 +204,8 @@ def missed_scans(interval: str, window: str, steps: str, last: str) -> Cells:
 
 PROVED: dict[str, Callable[..., Cells]] = {
     "recist_target": recist_target, "recist_overall": recist_overall, "best_response": best_response, "pfs": pfs_rule,
-    "os": os_rule, "irecist": irecist, "ibor": ibor, "ae_sets": ae_sets, "radiotherapy_dose": radiotherapy_dose,
-    "baseline": baseline, "missed_scans": missed_scans,
+    "os": os_rule, "irecist": irecist, "ibor": ibor, "ae_sets": ae_sets, "ae_at_cutoff": ae_at_cutoff,
+    "radiotherapy_dose": radiotherapy_dose, "baseline": baseline, "missed_scans": missed_scans,
 }
 """Who proves which file."""
 
