@@ -43,8 +43,9 @@ class _Loading:
         self.errors: list[str] = []
 
     def wrong(self, path: Path, what: str) -> None:
-        """Remember one error at a file of the study."""
-        self.errors.append(f"{path.relative_to(self.folder)}: {what}")
+        """Remember one error at a file of the study, or of mappings that lie elsewhere."""
+        inside = path.is_relative_to(self.folder)
+        self.errors.append(f"{path.relative_to(self.folder) if inside else path}: {what}")
 
     def toml(self, path: Path) -> dict[str, Any]:
         """A TOML file; {} and an error when it is missing or malformed."""
@@ -91,20 +92,36 @@ def load(folder: Path) -> Study:
         raise UsageError(
             f"{folder.name}: not a study; a study folder has mappings/ and sync/. Make one with `fhir-adapter init`."
         )
-    protocol = loading.model(Protocol, mappings / "trial.toml", loading.toml(mappings / "trial.toml"))
+    meanings = _meanings(loading, mappings)
     settings_path = sync / "settings.toml"
     settings = loading.model(Settings, settings_path, loading.toml(settings_path))
-    concepts = _concepts(loading, mappings, protocol or Protocol())
-    if protocol is not None and (mappings / "ctcae").is_dir():
-        _check_ctcae(loading, mappings, protocol, concepts)
-    units = _units(loading, mappings / "units.csv")
-    checks = _checks(loading, mappings / "checks.csv")
-    rules = _rules(loading, mappings / "rules.csv")
     hospitals = _hospitals(loading, sync / "hospitals")
-    if loading.errors or protocol is None or settings is None:
+    if loading.errors or settings is None:
         raise UsageError("The study has errors:\n  " + "\n  ".join(loading.errors))
-    return Study(folder=folder, settings=settings, hospitals=hospitals, protocol=protocol, concepts=concepts,
-                 units=units, checks=checks, rules=rules, digest=_digest(mappings))
+    return Study(folder=folder, settings=settings, hospitals=hospitals, **meanings)
+
+
+def with_mappings(study: Study, mappings: Path) -> Study:
+    """The same study read by other mappings, those that a cut has kept. Raises UsageError with every error in them."""
+    mappings = mappings.resolve()
+    loading = _Loading(mappings.parent)
+    meanings = _meanings(loading, mappings)
+    if loading.errors:
+        raise UsageError("The mappings have errors:\n  " + "\n  ".join(loading.errors))
+    return study.model_copy(update={**meanings, "mappings_elsewhere": mappings})
+
+
+def _meanings(loading: _Loading, mappings: Path) -> dict[str, Any]:
+    """What of a study stands in its mappings, by the Study's names."""
+    path = mappings / "trial.toml"
+    stated = loading.model(Protocol, path, loading.toml(path))
+    protocol = stated or Protocol()
+    concepts = _concepts(loading, mappings, protocol)
+    if stated is not None and (mappings / "ctcae").is_dir():
+        _check_ctcae(loading, mappings, protocol, concepts)
+    return {"protocol": protocol, "concepts": concepts, "units": _units(loading, mappings / "units.csv"),
+            "checks": _checks(loading, mappings / "checks.csv"), "rules": _rules(loading, mappings / "rules.csv"),
+            "digest": digest_of(mappings)}
 
 
 def _hospitals(loading: _Loading, folder: Path) -> dict[str, Hospital]:
@@ -225,7 +242,8 @@ def _rules(loading: _Loading, path: Path) -> tuple[DefaultRule, ...]:
                     note=row.get("note", "")) for row in rows if row["on"] == "yes")
 
 
-def _digest(mappings: Path) -> str:
+def digest_of(mappings: Path) -> str:
+    """SHA-256 over the names and contents of the CSV and TOML files of a mappings folder."""
     total = hashlib.sha256()
     for path in sorted(mappings.rglob("*")):
         if path.is_file() and path.suffix in (".csv", ".toml"):

@@ -28,6 +28,11 @@ def create(
     reason: Annotated[str, typer.Option(help="What it is for; kept with it.")] = "",
     with_open_conflicts: Annotated[bool, typer.Option(
         "--with-open-conflicts", help="Sign for the open blocking conflicts; they are named on the cut.")] = False,
+    mappings: Annotated[Path | None, typer.Option(
+        help="With --known-at: the mappings that were in force then, if the study's have changed since.")] = None,
+    with_mappings_of_now: Annotated[bool, typer.Option(
+        "--with-mappings-of-now",
+        help="With --known-at: use the study's mappings though they have changed since.")] = False,
     study: StudyOption = HERE,
     json: JsonOption = False,
 ) -> None:
@@ -35,7 +40,8 @@ def create(
     from fhir_adapter import cuts
 
     wanted = cuts.NewCut(cutoff=cutoff, known_at=known_at, name=name, by=by, reason=reason,
-                         with_open_conflicts=with_open_conflicts)
+                         with_open_conflicts=with_open_conflicts, mappings=mappings,
+                         with_mappings_of_now=with_mappings_of_now)
     with workspace(study) as work, progress() as told:
         cut, folder = cuts.create(work, wanted, told)
     tell([f"Cut {cut.name}: what had happened by {cut.data_cutoff}, as known at {cut.known_at}.",
@@ -65,7 +71,9 @@ def verify(name: NameArgument, study: StudyOption = HERE, json: JsonOption = Fal
 
     with workspace(study) as work, progress() as told:
         proof = cuts.verify(work, name, told)
-    tell([f"The cut {proof.name} holds: digest {proof.digest}."], json, proof)
+    since = "The study's mappings have changed since; the cut was computed anew by those kept with it:"
+    tell([f"The cut {proof.name} holds: digest {proof.digest}.", *([since] if proof.notes else []),
+          *(f"  {one}" for one in proof.notes)], json, proof)
 
 
 def diff(before: NameArgument, after: NameArgument, study: StudyOption = HERE, json: JsonOption = False) -> None:

@@ -306,6 +306,13 @@ class Study(BaseModel):
     """The default resolutions that are on."""
     digest: str = ""
     """SHA-256 over the mappings, so that a changed mapping is seen and remapped."""
+    mappings_elsewhere: Path | None = None
+    """Where its mappings lie when they are not the folder's own: those of a cut."""
+
+    @property
+    def mappings(self) -> Path:
+        """The folder of its mappings."""
+        return self.mappings_elsewhere or self.folder / "mappings"
 
     def hospital(self, name: str) -> Hospital:
         """The hospital of that id; KeyError if the study has none."""

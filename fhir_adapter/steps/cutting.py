@@ -22,6 +22,7 @@ from fhir_adapter.core.errors import UsageError
 from fhir_adapter.core.runs import Progress, silent
 from fhir_adapter.endpoints.cutoff import BEGINS
 from fhir_adapter.export import tables as files
+from fhir_adapter.steps import recalling
 from fhir_adapter.steps.growing import grown, map_everything
 from fhir_adapter.steps.leases import gone, holder
 from fhir_adapter.steps.manifest import Held, Manifest, file_sum, inputs, read_manifest
@@ -41,7 +42,11 @@ _MAKING = ".making-"
 
 
 class NewCut(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody wants to freeze: up to which day, as known when (ISO 8601 with zone; empty: now), as what, why."""
+    """What somebody wants to freeze: up to which day, as known when (ISO 8601 with zone; empty: now), as what, why.
+
+    `mappings`: a folder with those that were in force then; `with_mappings_of_now`: those of now do, though they have
+    changed since. Neither is needed while they have not, nor without `known_at`.
+    """
 
     cutoff: str
     known_at: str = ""
@@ -49,6 +54,8 @@ class NewCut(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     reason: str = ""
     with_open_conflicts: bool = False
+    mappings: Path | None = None
+    with_mappings_of_now: bool = False
 
 
 def folder_of(work: Workspace) -> Path:
@@ -60,7 +67,7 @@ def create(work: Workspace, wanted: NewCut, told: Progress = silent) -> Cut:
     """Computes a cut from the vault, writes its folder and signs it.
 
     Raises UsageError for a day or an instant that is none, a name that is taken, somebody who may not sign, and open
-    blocking conflicts that nobody has waived.
+    blocking conflicts that nobody has waived, and mappings that have changed since `known_at` and are not found.
     """
     signed = work.signed(wanted.by)
     cutoff, name = _day(wanted.cutoff), wanted.name or wanted.cutoff
@@ -71,9 +78,11 @@ def create(work: Workspace, wanted: NewCut, told: Progress = silent) -> Cut:
     then = known(work.vault, _instant(wanted.known_at))
     if then.at > stamp(signed.at):
         raise UsageError("--known-at lies in the future; nobody knows what will be known by then.")
+    of_now = wanted.with_mappings_of_now or not wanted.known_at
+    then_read = recalling.as_of(work, then, folder_of(work), wanted.mappings, of_now=of_now)
     making = _begin(work, name)
     try:
-        manifest = _filled(work, making, (cutoff, then), told)
+        manifest = _filled(then_read, making, (cutoff, then), told)
         if manifest.waived and not wanted.with_open_conflicts:
             raise UsageError(_refusal(manifest.waived))
         (making / MANIFEST).write_text(manifest.text, encoding="utf-8")
@@ -171,9 +180,9 @@ def _filled(work: Workspace, making: Path, when: tuple[str, Known], told: Progre
                          completeness=tuple(completeness(frozen)), tables=frozen.trial.table_digests())
     seal(making / DATABASE)
     for name in found.inputs.mappings:
-        target = making / "mappings" / name
+        target = making / recalling.KEPT / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(work.study.folder / "mappings" / name, target)
+        shutil.copyfile(work.study.mappings / name, target)
     rows = [(name, *mark) for name in sorted(then.versions) for mark in past.marks(name)]
     files.write({"versions": (("hospital", "resource", "ordinal", "seq", "mark"), rows)}, making, "csv")
     return msgspec.structs.replace(found, files=folder_sums(making))

@@ -16,6 +16,9 @@ from fhir_adapter.store.seen import PastVault
 READ = ("name", "fhir_version", "carriers", "evaluators")
 """What of a hospital's settings decides how its records are read."""
 
+KNOWN_AT, SIGNING = "known_at", "signing"
+"""Which mappings a cut was computed by: those in force at the moment that it is known at, or those of its signing."""
+
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
     """An open blocking conflict that a cut was locked over."""
@@ -35,7 +38,8 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True):
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """What a cut is computed from.
 
-    `options`: the whole protocol, defaults spelled out. `mappings`: SHA-256 of each file below mappings/.
+    `options`: the whole protocol, defaults spelled out. `mappings`: SHA-256 of each file below mappings/, and
+    `mappings_as_of` whether they are those that were in force at `known` (`known_at`) or others (`signing`).
     `hospitals`: the settings that decide how records are read.
     """
 
@@ -48,6 +52,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, Any]
     mappings: dict[str, str]
     hospitals: dict[str, dict[str, Any]]
+    mappings_as_of: str = SIGNING
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,9 +97,10 @@ def inputs(work: Workspace, past: PastVault, cutoff: str) -> Inputs:
     return Inputs(
         program=__version__, data_cutoff=cutoff, known=past.known, versions=versions, decisions=_digest(decisions),
         identities=_digest(people), options=work.study.protocol.model_dump(mode="json"),
-        mappings=sums(work.study.folder / "mappings"),
+        mappings=sums(work.study.mappings),
         hospitals={name: one.model_dump(mode="json", include=set(READ))
                    for name, one in sorted(work.study.hospitals.items())},
+        mappings_as_of=KNOWN_AT if work.study.digest == past.known.mappings else SIGNING,
     )
 
 

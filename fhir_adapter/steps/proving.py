@@ -17,6 +17,7 @@ from fhir_adapter.steps import comparing
 from fhir_adapter.steps.cutting import DATABASE, MANIFEST, SUMMARY, VERSIONS, fill, folder_sums, the_cut
 from fhir_adapter.steps.growing import grown
 from fhir_adapter.steps.manifest import Inputs, Manifest, inputs, read_manifest
+from fhir_adapter.steps.recalling import KEPT, proved_by
 from fhir_adapter.steps.reporting import conclusions, summarise
 from fhir_adapter.steps.workspace import Workspace, trial_tables
 from fhir_adapter.store.locked import open_locked
@@ -29,30 +30,45 @@ SHOWN = 20
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a cut holds, and each thing that is not as it was signed."""
+    """Whether a cut holds, and each thing that is not as it was signed.
+
+    `notes`: how the study's mappings differ from those that the cut was made, and proved, by; they break nothing.
+    """
 
     name: str
     digest: str
     holds: bool
     faults: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def verify(work: Workspace, name: str, told: Progress = silent) -> Proof:
     """Checks a cut's folder against what was signed, its inputs against those of now, and computes it anew.
 
-    Raises UsageError when there is no such cut.
+    It is computed by the mappings that were kept with it, whatever has become of the study's own. Raises UsageError
+    when there is no such cut, or when this program cannot read those mappings.
     """
     cut, folder = the_cut(work, name)
     manifest = read_manifest(cut.manifest)
     past = PastVault(work.vault, manifest.inputs.known)
     faults = list(_kept(cut, manifest, folder))
+    own, work = work, proved_by(work, folder, manifest.inputs)
     now = inputs(work, past, cut.data_cutoff)
     faults += _inputs_differ(work, past, folder, (manifest.inputs, now))
+    notes = () if own is work else tuple(_since(own, past, folder, manifest.inputs))
     with tempfile.TemporaryDirectory(prefix="fhir-adapter-") as scratch, \
             grown(work, past, Path(scratch) / DATABASE) as frozen:
         fill(frozen, cut.data_cutoff, told)
         faults += _results_differ(manifest, folder, frozen)
-    return Proof(name=name, digest=cut.digest, holds=not faults, faults=tuple(faults))
+    return Proof(name=name, digest=cut.digest, holds=not faults, faults=tuple(faults), notes=notes)
+
+
+def _since(own: Workspace, past: PastVault, folder: Path, signed: Inputs) -> Iterator[str]:
+    """How the study's own mappings and options differ from the cut's by now."""
+    now = inputs(own, past, signed.data_cutoff)
+    as_signed = msgspec.structs.replace(signed, options=now.options, mappings=now.mappings)
+    yield from input_changes(signed, as_signed)
+    yield from _mapping_rows(folder / KEPT, own.study.mappings, (signed, now))
 
 
 def _kept(cut: Cut, manifest: Manifest, folder: Path) -> Iterator[str]:
@@ -91,7 +107,7 @@ def _became(before: object, after: object) -> str:
 def _inputs_differ(work: Workspace, past: PastVault, folder: Path, both: tuple[Inputs, Inputs]) -> Iterator[str]:
     old, new = both
     yield from input_changes(old, new)
-    yield from _mapping_rows(folder / "mappings", work.study.folder / "mappings", both)
+    yield from _mapping_rows(folder / KEPT, work.study.mappings, both)
     if old.versions != new.versions and (folder / VERSIONS).is_file():
         yield from _shortened(_versions(folder / VERSIONS, past))
     if old.decisions != new.decisions:
@@ -102,6 +118,8 @@ def input_changes(old: Inputs, new: Inputs) -> Iterator[str]:
     """What of the inputs is otherwise, one line each; versions and decisions are only counted."""
     if old.program != new.program:
         yield f"program: was {old.program}, is {new.program}"
+    if old.mappings_as_of != new.mappings_as_of:
+        yield f"mappings as of: {old.mappings_as_of} -> {new.mappings_as_of}"
     for name, before, after in _flat(old.options, new.options):
         yield f"option {name}: {before} -> {after}"
     for name in sorted(old.mappings.keys() | new.mappings.keys()):

@@ -242,12 +242,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What a vault knew at some moment: who is who by the time, the rest by number, which no clock can change.
 
-    `versions`: the last sequence number by hospital; `decisions`: the last number.
+    `versions`: the last sequence number by hospital; `decisions`: the last number; `mappings`: the digest of the
+    mappings by which the last run read that had begun by then.
     """
 
     at: str
     versions: dict[str, int] = {}
     decisions: int = 0
+    mappings: str = ""
 
 
 class Cut(msgspec.Struct, frozen=True, kw_only=True):

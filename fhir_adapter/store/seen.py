@@ -156,10 +156,13 @@ def known(vault: Vault, at: datetime | None = None) -> Known:
             "SELECT hospital, min(seq) FROM version WHERE received_at > ? GROUP BY hospital", (moment,))}
         decisions = transaction.value("SELECT max(number) FROM decision") or 0
         after = transaction.value("SELECT min(number) FROM decision WHERE decided_at > ?", (moment,))
+        mappings = transaction.value(
+            "SELECT mappings FROM run WHERE started_at <= ? ORDER BY id DESC LIMIT 1", (moment,))
     found = {hospital: seq for hospital, seq in sorted((versions | later).items()) if seq > 0}
     if not found:
         raise UsageError("Nothing had been received by then; there is nothing to cut.")
-    return Known(at=moment, versions=found, decisions=int(decisions if after is None else after - 1))
+    return Known(at=moment, versions=found, decisions=int(decisions if after is None else after - 1),
+                 mappings=mappings or "")
 
 
 _TOLD = (("version", "received_at"), ("decision", "decided_at"), ("identity", "since"))

@@ -217,13 +217,27 @@ def _decision(work: Workspace, change: pytest.MonkeyPatch) -> Altered:
 
 
 def _mapping(work: Workspace, change: pytest.MonkeyPatch) -> Altered:
-    """A code means something else now."""
-    path = work.study.folder / "mappings" / "concepts" / "drug.csv"
+    """A code means something else in the mappings that were kept with the cut."""
+    path = cutting.folder_of(work) / "kept" / "mappings" / "concepts" / "drug.csv"
     text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("anlotinib", "lenvatinib"), encoding="utf-8")
-    lists = study._concepts(study._Loading(work.study.folder), work.study.folder / "mappings", work.study.protocol)
-    altered = msgspec.structs.replace(work, study=work.study.model_copy(update={"concepts": lists}))
-    return altered, lambda: path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+    path.write_text(text.replace(",anlotinib,", ",lenvatinib,"), encoding="utf-8")
+    return work, lambda: path.write_text(text, encoding="utf-8")
+
+
+def _both_mappings(work: Workspace, change: pytest.MonkeyPatch) -> Altered:
+    """A code means something else both in the study and in what was kept: the mappings of then are nowhere."""
+    path = work.study.mappings / "concepts" / "drug.csv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(",anlotinib,", ",lenvatinib,"), encoding="utf-8")
+    _, back = _mapping(work, change)
+    altered = msgspec.structs.replace(work, study=study.with_mappings(work.study, work.study.mappings))
+
+    def both() -> None:
+        path.write_text(text, encoding="utf-8")
+        back()
+
+    return altered, both
 
 
 def _program(work: Workspace, change: pytest.MonkeyPatch) -> Altered:
@@ -244,11 +258,12 @@ def _file(work: Workspace, change: pytest.MonkeyPatch) -> Altered:
 @pytest.mark.parametrize(("alter", "expected"), [
     (_version, ("versions: south had", "not the same ones", "of south has changed")),
     (_decision, ("decisions: were 1, are 1, not the same ones", "decision 1 has changed", "results: conflict")),
-    (_mapping, ("mappings: concepts/drug.csv has changed", "  concepts/drug.csv: -", "  concepts/drug.csv: +",
-                "results: exposure", "EXPOSURE, anlotinib: ")),
+    (_mapping, ("files: mappings/concepts/drug.csv has changed",)),
+    (_both_mappings, ("files: mappings/concepts/drug.csv has changed", "mappings: concepts/drug.csv has changed",
+                      "results: exposure", "EXPOSURE, anlotinib: ")),
     (_program, ("program: was", "is 9.9")),
     (_file, ("files: csv/v_time_to_event.csv has changed",)),
-], ids=["version", "decision", "mapping", "program", "file"])
+], ids=["version", "decision", "mapping", "both mappings", "program", "file"])
 def test_what_changed_is_named(small: Workspace, monkeypatch: pytest.MonkeyPatch,
                                alter: Callable[[Workspace, pytest.MonkeyPatch], Altered],
                                expected: tuple[str, ...]) -> None:
@@ -261,6 +276,53 @@ def test_what_changed_is_named(small: Workspace, monkeypatch: pytest.MonkeyPatch
         monkeypatch.undo()
     assert [one for one in expected if not any(one in fault for fault in faults)] == [], faults
     assert cuts.verify(small, "kept").holds
+
+
+@contextmanager
+def _remapped(work: Workspace) -> Iterator[Workspace]:
+    """The study after somebody has changed what a drug's codes mean."""
+    path = work.study.mappings / "concepts" / "drug.csv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(",anlotinib,", ",lenvatinib,"), encoding="utf-8")
+    try:
+        yield msgspec.structs.replace(work, study=study.with_mappings(work.study, work.study.mappings))
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def test_a_cut_is_proved_by_its_own_mappings(small: Workspace) -> None:
+    """Mappings that change afterwards, options too, break no cut; how they differ is told."""
+    with _remapped(small) as work:
+        proof = cuts.verify(work, "kept")
+    assert proof.holds
+    assert "mappings: concepts/drug.csv has changed" in proof.notes
+    assert [one for one in proof.notes if one.startswith("  concepts/drug.csv: +") and "lenvatinib" in one]
+    assert cuts.verify(small, "kept").notes == ()
+
+
+def test_as_known_then_means_by_the_mappings_of_then(small: Workspace, tmp_path: Path) -> None:
+    """A cut of an earlier moment uses the mappings in force at it: those that a cut has kept, or those handed in.
+
+    Where they are nowhere it is refused, but for who asks for those of now; then the cut says so.
+    """
+    kept = next(one for one in cuts.listed(small) if one.name == "kept")
+    then = shutil.copytree(small.study.mappings, tmp_path / "then")
+    wanted = cuts.NewCut(cutoff=LAST, known_at=kept.known_at, name="found", by="dm1", with_open_conflicts=True)
+    with _remapped(small) as work:
+        found = cuts.create(work, wanted)[0]
+        assert _manifest(found).tables == _manifest(kept).tables
+        assert _manifest(found).inputs == _manifest(kept).inputs
+        elsewhere = msgspec.structs.replace(work, folder=tmp_path)
+        with pytest.raises(UsageError, match="no cut has kept those of then"):
+            cuts.create(elsewhere, msgspec.structs.replace(wanted, name="none"))
+        with pytest.raises(UsageError, match="not those that were in force"):
+            cuts.create(elsewhere, msgspec.structs.replace(wanted, name="none", mappings=work.study.mappings))
+        given = cuts.create(elsewhere, msgspec.structs.replace(wanted, name="given", mappings=then))[0]
+        assert _manifest(given).tables == _manifest(kept).tables
+        of_now = cuts.create(elsewhere, msgspec.structs.replace(wanted, name="of-now", with_mappings_of_now=True))[0]
+        assert _manifest(of_now).inputs.mappings_as_of == "signing"
+        assert _manifest(of_now).tables["exposure"] != _manifest(kept).tables["exposure"]
+        assert cuts.verify(elsewhere, "of-now").holds
 
 
 def test_open_conflicts_block_unless_signed_for(small: Workspace) -> None:
