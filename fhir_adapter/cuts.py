@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fhir_adapter.core.errors import DatabaseError
 from fhir_adapter.core.runs import Progress, silent
-from fhir_adapter.steps import cutting, differing, proving, sensitivity
+from fhir_adapter.steps import cut_page, cutting, differing, proving, rehearsing, sensitivity
 from fhir_adapter.steps.cutting import NewCut
 from fhir_adapter.steps.differing import Difference
 from fhir_adapter.steps.leases import trial_lease
@@ -51,6 +51,12 @@ def verify(work: Workspace, name: str, told: Progress = silent) -> Proof:
 def difference(work: Workspace, before: str, after: str) -> Difference:
     """What moved from one cut to another, and why."""
     return differing.difference(work, before, after)
+
+
+def report(work: Workspace, name: str, folder: Path | None = None) -> list[Path]:
+    """Write the report page and the figures of a cut, from what was frozen; one that is not as signed is refused."""
+    notice = rehearsing.DEMO_NOTICE if work.vault.mark == rehearsing.DEMO_MARK else ""
+    return cut_page.write(work, name, folder or work.folder / "data" / "report" / "cuts" / name, notice)
 
 
 def export(work: Workspace, form: str, folder: Path | None = None, cut: str = "") -> list[Path]:

@@ -30,15 +30,18 @@ def trace(
 
 
 def report(
-    folder: Annotated[Path | None, typer.Option(help="Where to write; data/report by default.")] = None,
+    folder: Annotated[Path | None, typer.Option(
+        help="Where to write; data/report by default, data/report/cuts/NAME for a cut.")] = None,
+    cut: Annotated[str, typer.Option(help="The frozen results of this cut; without it, those of now.")] = "",
     study: StudyOption = HERE,
     json: JsonOption = False,
 ) -> None:
     """Write the report: one self-contained page, and its figures as files."""
-    from fhir_adapter import flow
+    from fhir_adapter import cuts, flow
 
     with workspace(study) as work, progress() as told:
-        tell([str(path) for path in flow.report(work, folder, told)], json)
+        paths = cuts.report(work, cut, folder) if cut else flow.report(work, folder, told)
+        tell([str(path) for path in paths], json)
 
 
 def digest(study: StudyOption = HERE, json: JsonOption = False) -> None:

@@ -3,7 +3,7 @@
 `write` is the one door. matplotlib and Jinja2 are loaded only when something is written.
 """
 
-from fhir_adapter.report.context import Context
+from fhir_adapter.report.context import Context, Frozen
 from fhir_adapter.report.page import write
 
-__all__ = ["Context", "write"]
+__all__ = ["Context", "Frozen", "write"]

@@ -51,7 +51,7 @@ def verify(work: Workspace, name: str, told: Progress = silent) -> Proof:
     cut, folder = the_cut(work, name)
     manifest = read_manifest(cut.manifest)
     past = PastVault(work.vault, manifest.inputs.known)
-    faults = list(_kept(cut, manifest, folder))
+    faults = list(kept_otherwise(cut, manifest, folder))
     own, work = work, proved_by(work, folder, manifest.inputs)
     now = inputs(work, past, cut.data_cutoff)
     faults += _inputs_differ(work, past, folder, (manifest.inputs, now))
@@ -71,7 +71,7 @@ def _since(own: Workspace, past: PastVault, folder: Path, signed: Inputs) -> Ite
     yield from _mapping_rows(folder / KEPT, own.study.mappings, (signed, now))
 
 
-def _kept(cut: Cut, manifest: Manifest, folder: Path) -> Iterator[str]:
+def kept_otherwise(cut: Cut, manifest: Manifest, folder: Path) -> Iterator[str]:
     """What of the vault's row and of the folder is not as signed."""
     if hashlib.sha256(cut.manifest.encode()).hexdigest() != cut.digest:
         yield "signed: the manifest in the vault is not the one that was signed"

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 
 from fhir_adapter import __version__, endpoints, report
@@ -48,18 +49,23 @@ def tables(work: Workspace, frames: Frames, cutoff: str) -> tuple[Table, ...]:
 
 
 def _context(work: Workspace, notice: str, frames: Frames) -> Context:
-    cutoff = latest_clinical_date(work)
+    now = work.clock().isoformat(timespec="seconds")
+    whole = [one.whole_as_of for one in completeness(work) if one.whole_as_of is not None]
+    return msgspec.structs.replace(
+        context(work, frames, latest_clinical_date(work)), completeness=_completeness(work), generated=now,
+        known_at=max(whole, default=""), version=__version__, notice=notice)
+
+
+def context(work: Workspace, frames: Frames, cutoff: str) -> Context:
+    """What a page says beside results that were computed up to a day: the study, what is open and what is settled."""
     conflicts = work.trial.frames(("conflict",))["conflict"]
     rows: Iterable[Any] = conflicts[conflicts.state == "open"].itertuples()
     closed = conflicts[conflicts.state == "closed"].kind.value_counts()
-    now = work.clock().isoformat(timespec="seconds")
-    whole = [one.whole_as_of for one in completeness(work) if one.whole_as_of is not None]
     return Context(
         protocol=work.study.protocol, hospitals=work.study.hospitals, kinds=KINDS,
         conflicts=tuple(OpenConflict(row.kind, (row.subject,) if row.subject else (), _hospitals(row)) for row in rows),
         closed={str(kind): int(count) for kind, count in closed.items()},
-        completeness=_completeness(work), cutoff=cutoff, tables=tables(work, frames, cutoff),
-        known_at=max(whole, default=""), generated=now, version=__version__, notice=notice,
+        cutoff=cutoff, tables=tables(work, frames, cutoff),
     )
 
 

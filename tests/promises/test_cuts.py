@@ -325,6 +325,23 @@ def test_as_known_then_means_by_the_mappings_of_then(small: Workspace, tmp_path:
         assert cuts.verify(elsewhere, "of-now").holds
 
 
+def test_the_report_of_a_cut_is_frozen(small: Workspace) -> None:
+    """The page of a cut is the same bytes whatever the study knows or means by then; a damaged cut gives none."""
+    before = {path.name: path.read_bytes() for path in cuts.report(small, "kept")}
+    with _remapped(small) as work:
+        later = msgspec.structs.replace(work, clock=lambda: small.clock() + timedelta(days=400))
+        assert {path.name: path.read_bytes() for path in cuts.report(later, "kept")} == before
+    kept = next(one for one in cuts.listed(small) if one.name == "kept")
+    page = before["index.html"].decode()
+    assert all(said in page for said in ("Cut kept", kept.digest, LAST, "signed by <b>dm1"))
+    _, back = _file(small, pytest.MonkeyPatch())
+    try:
+        with pytest.raises(DatabaseError, match="not as it was signed"):
+            cuts.report(small, "kept")
+    finally:
+        back()
+
+
 def test_open_conflicts_block_unless_signed_for(small: Workspace) -> None:
     """They are refused by name, and named on the cut once somebody signs for them."""
     with pytest.raises(UsageError, match="partial_date") as raised:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fhir_adapter.core.figures import Completeness, Curve, CurveStep, OpenConflict, Rate
-from fhir_adapter.report import write
+from fhir_adapter.report import Frozen, write
 from tests.report.build import adverse_event, context, demo, event, frames, kind, response, summary, treated
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -161,6 +161,21 @@ def test_text_from_hospitals_stays_text(tmp_path: Path) -> None:
     assert all("onerror" not in attrs for _, attrs in outline.tags)
     assert evil in outline.words
     assert odd in outline.words
+
+
+def test_a_cut_says_what_it_is(tmp_path: Path) -> None:
+    """Name, digest, both dates, signature, what it was signed over, and whose mappings; no clock."""
+    made = Frozen(name="interim-1", digest="ab" * 32, known_at="2026-07-15T12:00:00+00:00", signed_by="dm1",
+                  signed_at="2026-07-16T08:30:00+00:00", reason="first look", waived=2, program="1.2.3",
+                  mappings_as_of="signing")
+
+    write(frames(), summary(), context(cutoff="2026-06-30", generated="", frozen=made), tmp_path)
+    words = Outline((tmp_path / "index.html").read_text(encoding="utf-8")).words
+
+    for said in ("Cut interim-1", "first look", "ab" * 32, "2026-06-30", "2026-07-15", "2026-07-16", "dm1",
+                 "over 2 open blocking conflicts", "those of the signing", "fhir-adapter 1.2.3"):
+        assert said in words, said
+    assert "Made" not in words.split()
 
 
 @pytest.mark.parametrize("tables", [{}, frames()], ids=["no tables", "empty tables"])
