@@ -41,7 +41,10 @@ class Code(msgspec.Struct, frozen=True):
 
 
 class ConceptRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of mappings/concepts/<list>.csv: a source code, the concept it means, for which hospital."""
+    """One line of mappings/concepts/<list>.csv: a source code, the concept it means, for which hospital.
+
+    `rank`: 0 for a line of a file; a decision laid over the files ranks higher, the nearer it is to the record.
+    """
 
     system: str
     code: str
@@ -52,6 +55,7 @@ class ConceptRow(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     decided_by: str = ""
     decided_on: str = ""
+    rank: int = 0
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +82,7 @@ def normalised(text: str) -> str:
 
 
 class ConceptList:
-    """The rows of one concept list, asked by code; a row of the hospital goes before one for all hospitals."""
+    """The rows of one concept list, asked by code: the higher rank goes first, then a row of the hospital itself."""
 
     def __init__(self, name: str, rows: tuple[ConceptRow, ...]) -> None:
         self.name = name
@@ -87,26 +91,30 @@ class ConceptList:
 
     def _row(self, hospital: str, code: Code) -> ConceptRow | None:
         system = system_of(code.system)
-        return self._by_code.get((hospital, system, code.code)) or self._by_code.get(("", system, code.code))
+        own, common = (self._by_code.get((one, system, code.code)) for one in (hospital, ""))
+        return common if own is None or (common is not None and common.rank > own.rank) else own
 
     def find(self, hospital: str, codes: tuple[Code, ...], text: str | None = None) -> Match:
         """What the codings (or, when none is known, the text) of one CodeableConcept mean.
 
         Codings are asked before the text; unknown codings beside a known one are other people's codes for the same
-        thing. Two that lead to different concepts are `ambiguous`.
+        thing. Two that lead to different concepts are `ambiguous`, unless people decided about one of them.
         """
         textual = (Code("", TEXT + normalised(text)),) if text else ()
         for asked in (codes, textual):
             rows = [(code, row) for code in asked if (row := self._row(hospital, code)) is not None]
             if not rows:
                 continue
-            concepts = {row.concept for _, row in rows if row.relationship is not Relationship.UNMATCHED}
             code, row = rows[0]
+            meant = [pair for pair in rows if pair[1].relationship is not Relationship.UNMATCHED]
+            if not meant:
+                return Match(found="unmatched", code=code, note=row.note or "unmatched")
+            nearest = max(row.rank for _, row in meant)
+            meant = [pair for pair in meant if pair[1].rank == nearest]
+            concepts = {row.concept for _, row in meant}
             if len(concepts) > 1:
                 return Match(found="ambiguous", code=code, note=" or ".join(sorted(concepts)))
-            if not concepts:
-                return Match(found="unmatched", code=code, note=row.note or "unmatched")
-            code, row = next(pair for pair in rows if pair[1].relationship is not Relationship.UNMATCHED)
+            code, row = meant[0]
             if row.relationship is Relationship.WIDER:
                 return Match(found="wider", code=code, concept=row.concept, note=row.note)
             return Match(found="mapped", code=code, concept=row.concept, note=row.note)
@@ -114,7 +122,7 @@ class ConceptList:
         return Match(found="unknown", code=first)
 
     def with_rows(self, rows: tuple[ConceptRow, ...]) -> "ConceptList":
-        """The list with decisions laid over it: a later row for the same hospital, system and code wins."""
+        """The list with decisions laid over it: of one hospital, system and code the later row is kept."""
         return ConceptList(self.name, self.rows + rows)
 
 

@@ -21,6 +21,8 @@ class Dispute(msgspec.Struct, frozen=True, kw_only=True):
     """Facts that cannot all be true, something expected that is missing, or a code nobody has mapped.
 
     `scope` identifies the dispute across syncs and never holds a subject number; `values` are what is disputed.
+    A dispute about a code or a unit is shared by every record that carries it, whosever it is: it has no subject, its
+    `members` are the facts that it holds among the subjects looked at, and `listed` the first records of them all.
     """
 
     kind: str
@@ -30,6 +32,7 @@ class Dispute(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[str, ...]
     message: str
     holds: bool = True
+    listed: tuple[Member, ...] = ()
 
     @property
     def key(self) -> str:

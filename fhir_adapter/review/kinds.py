@@ -27,7 +27,8 @@ CODES = (
 
 KINDS = (
     *CODES,
-    _kind("unit_unknown", "A unit that nobody can convert", _MANAGER, "the value is excluded", _PICK),
+    _kind("unit_unknown", "A unit that nobody can convert", _MANAGER, "the values are excluded",
+          ("exclude", "confirm", "defer")),
     _kind("unit_contradicts_code", "A mass code with a molar unit, or the other way round", _MANAGER,
           "the unit is believed", ("confirm", "defer"), blocking=False),
     _kind("unit_implausible", "A size that only makes sense in another unit", _MANAGER,
@@ -111,3 +112,5 @@ KINDS = (
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 CODE_KINDS = frozenset(kind.name for kind in CODES)
+UNIT_KINDS = frozenset({"unit_unknown", "unit_contradicts_code"})
+"""Conflicts about units: like those about codes one for every record of a hospital that carries it."""

@@ -16,6 +16,12 @@ from fhir_adapter.review.standing import base_standing
 
 Frames = dict[str, pd.DataFrame]
 
+NAMED = 10
+"""Subjects whom the message of a shared dispute names."""
+
+LISTED = 50
+"""Records that a shared dispute lists; its message counts them all."""
+
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     """A dispute with its state: `open`, or `closed` by the decision of that number."""
@@ -30,6 +36,7 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     scope: tuple[str, ...]
     message: str
     members: tuple[Member, ...]
+    listed: tuple[Member, ...] = ()
     decided_by: int | None = None
 
 
@@ -76,7 +83,7 @@ def settle(frames: Frames, origins: pd.DataFrame, disputes: Iterable[Dispute],
                     if standings.get(one.fact_key, ("",))[0] != Standing.OVERRULED.value:
                         standings[one.fact_key] = (Standing.HELD.value, conflict.key, conflict.kind)
         else:
-            _apply(conflict, last[conflict.key], live, standings, overrides)
+            _apply(conflict, last[conflict.key], (based, live), standings, overrides)
     settled = {name: _with_standings(frame, standings, overrides.get(name, [])) for name, frame in based.items()}
     return Settled(settled, conflicts, overrides)
 
@@ -91,24 +98,47 @@ def standing_decisions(decisions: Iterable[Decision]) -> dict[str, Decision]:
 def record_disputes(doubts: pd.DataFrame, frames: Frames) -> list[Dispute]:
     """Disputes from the doubts that mapping or the endpoints raised (columns of the trial's table `doubt`).
 
-    Doubts about one code share one dispute; any other doubt is a dispute about its record's facts at its element.
+    Doubts with a scope, about one code or unit, share one dispute; any other doubt is a dispute about its record's
+    facts at its element.
     """
     found: list[Dispute] = []
-    codes: dict[tuple[str, tuple[str, ...]], Any] = {}
+    shared: dict[tuple[str, str], list[Any]] = {}
     rows: Iterable[Any] = doubts.itertuples()
     for row in rows:
-        scope = tuple(json.loads(row.scope)) if row.scope else ()
-        if row.kind in CODE_KINDS and scope:
-            codes.setdefault((row.kind, scope), row)
+        if row.scope:
+            shared.setdefault((row.kind, row.scope), []).append(row)
             continue
         members = _members_at(frames, row)
-        found.append(Dispute(kind=row.kind, scope=scope or (f"{row.resource}#{row.element}",), subject=row.subject,
+        found.append(Dispute(kind=row.kind, scope=(f"{row.resource}#{row.element}",), subject=row.subject,
                              members=members, values=tuple(json.loads(row.values_text or "[]")), message=row.message,
                              holds=bool(row.holds)))
-    for (kind, scope), row in sorted(codes.items()):
-        found.append(Dispute(kind=kind, scope=scope, subject=None, values=scope, message=row.message,
-                             members=(Member("", "", row.hospital, "", ""),)))
-    return found
+    return found + [_shared(frames, kind, tuple(json.loads(scope)), alike)
+                    for (kind, scope), alike in sorted(shared.items())]
+
+
+def _shared(frames: Frames, kind: str, scope: tuple[str, ...], rows: list[Any]) -> Dispute:
+    """One dispute of everybody who has a code or a unit; it says how many records and whose."""
+    ordered = sorted(rows, key=lambda row: (row.subject or "", row.resource, row.element))
+    subjects = list(dict.fromkeys(row.subject for row in ordered if row.subject))
+    named = ", ".join(subjects[:NAMED]) + (f" and {len(subjects) - NAMED} more" if len(subjects) > NAMED else "")
+    hospital = ordered[0].hospital
+    holding = [row for row in ordered if row.holds and kind not in CODE_KINDS]
+    held = {one for row in holding for one in _members_at(frames, row) if one.table}
+    return Dispute(
+        kind=kind, scope=scope, subject=None, values=scope if kind in CODE_KINDS else _values(ordered[0]),
+        message=f"{ordered[0].message}; in {_counted(len({row.resource for row in ordered}), 'record')} of "
+                f"{_counted(len(subjects), 'subject')}{': ' if named else ''}{named}.",
+        members=tuple(sorted(held)) or (Member("", "", hospital, "", ""),), holds=bool(holding),
+        listed=tuple(Member("", "", hospital, row.resource, row.element) for row in ordered[:LISTED]),
+    )
+
+
+def _values(row: Any) -> tuple[str, ...]:
+    return tuple(json.loads(row.values_text or "[]"))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _members_at(frames: Frames, row: Any) -> tuple[Member, ...]:
@@ -138,7 +168,7 @@ def _judged(dispute: Dispute, decision: Decision | None) -> Conflict:
     return Conflict(key=dispute.key, kind=dispute.kind, subject=dispute.subject,
                     hospitals=tuple(sorted({one.hospital for one in dispute.members if one.hospital})),
                     state="closed" if decided else "open", fingerprint=dispute.fingerprint, values=dispute.values,
-                    scope=dispute.scope, message=message, members=dispute.members,
+                    scope=dispute.scope, message=message, members=dispute.members, listed=dispute.listed,
                     decided_by=decision.number if decided and decision is not None else None)
 
 
@@ -165,15 +195,16 @@ def _resolved(conflict: Conflict, decision: Decision | None, rules: Iterable[Def
     return conflict, {}
 
 
-def _apply(conflict: Conflict, decision: Decision, live: Frames, standings: dict[str, tuple[str, str, str | None]],
-           overrides: dict[str, list[dict[str, Any]]]) -> None:
-    """Lay one decision over the facts of its conflict."""
+def _apply(conflict: Conflict, decision: Decision, frames: tuple[Frames, Frames],
+           standings: dict[str, tuple[str, str, str | None]], overrides: dict[str, list[dict[str, Any]]]) -> None:
+    """Lay one decision over the facts of its conflict; `frames`: all facts, and those that stand."""
+    based, live = frames
     overruled = (Standing.OVERRULED.value, f"decision {decision.number}", None)
-    named = {one for one in conflict.members if decision.value in (one.fact_key, one.resource)}
+    named = _named(conflict.members, decision.value, based)
     if decision.choice == "accept":
         losers = {one for one in conflict.members if one not in named and one.table in {won.table for won in named}}
     elif decision.choice == "exclude":
-        losers = named or set(conflict.members)
+        losers = named if decision.value else set(conflict.members)
     elif decision.choice in ("override", "set_role", "set_level"):
         losers = set()
         for table in _override_tables(conflict, decision):
@@ -183,6 +214,21 @@ def _apply(conflict: Conflict, decision: Decision, live: Frames, standings: dict
         losers = set()
     for one in losers:
         standings[one.fact_key] = overruled
+
+
+def _named(members: tuple[Member, ...], value: str, based: Frames) -> set[Member]:
+    """The sides that a decision names by fact or record; a fact of an older version names the newer one's in its place.
+
+    A record whose new version says the same at the same place is still the side that somebody chose.
+    """
+    named = {one for one in members if value in (one.fact_key, one.resource)}
+    if named or not value:
+        return named
+    for table in sorted({one.table for one in members if one.table}):
+        older: Iterable[Any] = based[table][based[table].fact_key == value].itertuples()
+        for row in older:
+            return {one for one in members if (one.resource, one.element) == (row.resource, row.element)}
+    return named
 
 
 def _override_tables(conflict: Conflict, decision: Decision) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +14,9 @@ import pandas as pd
 from fhir_adapter.core.conflicts import Decision
 from fhir_adapter.core.errors import UsageError
 from fhir_adapter.review.disputes import digest
-from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS
+from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS, UNIT_KINDS
 from fhir_adapter.review.settling import standing_decisions
-from fhir_adapter.steps.codes import code_value
+from fhir_adapter.steps.codes import code_value, decided_key, scope_of_decision, written_value
 from fhir_adapter.steps.identity import IDENTITY_KINDS, apply_identity, identity_value
 from fhir_adapter.steps.leases import trial_lease
 from fhir_adapter.steps.workspace import Workspace
@@ -24,6 +25,9 @@ from fhir_adapter.store.records import NewDecision
 COLUMNS = ("kind", "record", "choice", "value", "reason", "by", "demo")
 """The columns of a decisions file; `demo` marks rows that the demonstration replays and may be left out."""
 
+
+MAPPING = ("map_code", "unmatched")
+"""The choices that say what a code means."""
 
 WHOLE_KEY = 32
 """Characters of a conflict's whole key: then nothing is searched."""
@@ -80,8 +84,14 @@ def proposed(work: Workspace, choice: Choice) -> tuple[Any, NewDecision]:
     if choice.choice not in kind.choices:
         raise UsageError(f"{kind.name} can be settled by {', '.join(kind.choices)}, not by {choice.choice}.")
     value = decided_value(work, conflict, items, choice)
-    return conflict, NewDecision(conflict_key=conflict.key, kind=conflict.kind, fingerprint=conflict.fingerprint,
+    key = stands_under(conflict.kind, conflict.key, choice.choice, value)
+    return conflict, NewDecision(conflict_key=key, kind=conflict.kind, fingerprint=conflict.fingerprint,
                                  choice=choice.choice, value=value, reason=choice.reason)
+
+
+def stands_under(kind: str, key: str, choice: str, value: str) -> str:
+    """The key under which a decision stands: its conflict's, or one of its own where it maps a code more narrowly."""
+    return decided_key(kind, value) if kind in CODE_KINDS and choice in MAPPING else key
 
 
 def undo(work: Workspace, number: int, *, reason: str, by: str) -> Decision:
@@ -117,9 +127,12 @@ def decided_value(work: Workspace, conflict: Any, items: Iterable[Any], choice: 
 
     Raises UsageError when it does not fit the choice.
     """
-    if conflict.kind in CODE_KINDS and choice.choice in ("map_code", "unmatched"):
+    if conflict.kind in CODE_KINDS and choice.choice in MAPPING:
         scope = tuple(json.loads(conflict.scope))
-        return code_value(work.study.concepts, scope, choice.value if choice.choice == "map_code" else None)
+        return code_value(work.study.concepts, scope, choice.value, partial(_named, work, scope[0]),
+                          unmatched=choice.choice == "unmatched")
+    if conflict.kind in UNIT_KINDS:
+        return ""  # it is about everybody who has the unit, whoever was named
     if conflict.kind in IDENTITY_KINDS:
         return identity_value(work, [item.resource for item in items])
     if choice.choice in ("accept", "exclude") and choice.value:
@@ -132,6 +145,26 @@ def decided_value(work: Workspace, conflict: Any, items: Iterable[Any], choice: 
     if choice.choice == "override":
         _check_override(choice.value)
     return choice.value
+
+
+def _named(work: Workspace, hospital: str, place: str, name: str) -> str:
+    """The opaque key of a record of a hospital, or of the patient whom somebody named.
+
+    A patient is named by `hospital|Patient/id`, by the key of one of their records, or by trial number. Raises
+    UsageError when this hospital has none of that name.
+    """
+    if place == "patient":
+        keys = sorted(work.vault.key(one.hospital, "Patient", one.patient) for one in work.vault.identities(hospital)
+                      if one.subject == name)
+        if keys:
+            return keys[0]
+    head = work.vault.head_of(record_key(work, name))
+    if head is not None and head.hospital == hospital:
+        if place == "record":
+            return head.key
+        if head.patient is not None:
+            return work.vault.key(hospital, "Patient", head.patient)
+    raise UsageError(f"{hospital} has no such {place}; `fhir-adapter conflicts show` lists the records.")
 
 
 def _check_override(value: str) -> None:
@@ -156,17 +189,18 @@ def import_file(work: Workspace, path: Path, *, by: str, only_demo: bool = False
         rows = [row for row in csv.DictReader(file) if not only_demo or row.get("demo") == "yes"]
     lines: list[str] = []
     conflicts = work.trial.frames(("conflict", "conflict_item"))
-    decided = standing_decisions(work.vault.decisions())
+    decided = set(standing_decisions(work.vault.decisions()))
     signed = 0
     for number, row in enumerate(rows, start=2):
         key = _conflict_of(work, conflicts, row)
         if key is None:
             lines.append(f"Row {number}: no conflict of kind {row['kind']} about that record.")
-        elif key in decided:
+        elif (there := _stands(work, row, key)) in decided:
             continue
         else:
             decide(work, Choice(conflict=key, choice=row["choice"], value=row["value"], reason=row["reason"],
                                 by=row.get("by") or by))
+            decided.add(there)
             signed += 1
     return [*lines, f"{signed} decisions signed, {len(rows) - signed - len(lines)} stood already."]
 
@@ -176,14 +210,28 @@ def _conflict_of(work: Workspace, frames: "dict[str, pd.DataFrame]", row: dict[s
     conflicts, items = frames["conflict"], frames["conflict_item"]
     record = row["record"]
     if row["kind"] in CODE_KINDS and record.count("|") >= 2:
-        key = digest(row["kind"], *record.split("|", 2))
-        return key if key in set(conflicts.key) or _decided(work, key) else None
+        hospital, system, code = record.split("|", 2)
+        key = digest(row["kind"], hospital, system, code)
+        if key in set(conflicts.key) or _decided(work, key):
+            return key
+        scopes = conflicts[conflicts.kind == row["kind"]].scope.map(lambda one: json.loads(one)[:3])
+        near = conflicts.key[scopes.index[scopes.map(lambda one: one == [hospital, system, code])]]
+        return str(near.iloc[0]) if len(near) else None
     mine = set(conflicts[conflicts.kind == row["kind"]].key)
     if record in mine:
         return record
     resource = record_key(work, record)
     found = items[(items.resource == resource) & items.conflict_key.isin(mine)].conflict_key
     return str(found.iloc[0]) if len(found) else None
+
+
+def _stands(work: Workspace, row: dict[str, str], key: str) -> str:
+    """The key under which a row's decision would stand, or stands already."""
+    if row["kind"] not in CODE_KINDS or row["choice"] not in MAPPING:
+        return key
+    conflict, items = find_conflict(work, key)
+    value = decided_value(work, conflict, items, Choice(conflict=key, choice=row["choice"], value=row["value"]))
+    return stands_under(conflict.kind, conflict.key, row["choice"], value)
 
 
 def _decided(work: Workspace, key: str) -> bool:
@@ -202,16 +250,14 @@ def export_file(work: Workspace, path: Path) -> int:
 
 
 def _exported(decision: Decision) -> str:
-    if decision.kind in CODE_KINDS and decision.choice in ("map_code", "unmatched"):
-        value = json.loads(decision.value)
-        return f"{value['hospital']}|{value['system']}|{value['code']}"
+    if decision.kind in CODE_KINDS and decision.choice in MAPPING:
+        return "|".join(scope_of_decision(json.loads(decision.value))[:3])
     return decision.conflict_key
 
 
 def _plain_value(decision: Decision) -> str:
-    if decision.kind in CODE_KINDS and decision.choice == "map_code":
-        value = json.loads(decision.value)
-        return f"{value['list']}:{value['concept']}" + ("@study" if value.get("scope") == "study" else "")
+    if decision.kind in CODE_KINDS and decision.choice in MAPPING:
+        return written_value(decision)
     return "" if decision.kind in CODE_KINDS | IDENTITY_KINDS else decision.value
 
 

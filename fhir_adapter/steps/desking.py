@@ -15,7 +15,7 @@ from fhir_adapter.core.errors import Forbidden, LeaseHeld, Overtaken, UsageError
 from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS
 from fhir_adapter.review.settling import standing_decisions
 from fhir_adapter.steps.accounts import by_account, check_password
-from fhir_adapter.steps.deciding import Choice, decided_value, find_conflict
+from fhir_adapter.steps.deciding import MAPPING, Choice, decided_value, find_conflict, stands_under
 from fhir_adapter.steps.identity import IDENTITY_KINDS, apply_identity
 from fhir_adapter.steps.leases import trial_lease
 from fhir_adapter.steps.projecting import project_decided
@@ -43,7 +43,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
     `seen`: the number of the last decision about it on their page; `fingerprint`: the values in dispute there.
     `source`: the source document that an override rests on. `password`, `meaning`: for an electronic signature.
-    `everywhere`: of a code, at every hospital where the same one is open.
+    `everywhere`: of a code, at every hospital where the same one is open. `near`: for one patient or record alone,
+    `patient=NAME` or `record=NAME` (steps/codes.py).
     """
 
     conflict: str
@@ -56,6 +57,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     password: str = ""
     meaning: str = ""
     everywhere: bool = False
+    near: str = ""
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,7 +129,7 @@ def agree(work: Workspace, viewer: Account, number: int, *, refuse: bool = False
         return Done()
     new = NewDecision(conflict_key=proposal.conflict_key, kind=proposal.kind, fingerprint=proposal.fingerprint,
                       choice=proposal.choice, value=proposal.value, reason=_with_proposer(proposal))
-    return Done(decisions=_signed(work, viewer, {new.conflict_key: (new, row.last_decision)}, None))
+    return Done(decisions=_signed(work, viewer, _own_key(work, new, row.last_decision), None))
 
 
 def undo(work: Workspace, viewer: Account, number: int, reason: str) -> Done:
@@ -256,7 +258,8 @@ def _new(work: Workspace, wish: Wish, kind: ConflictKind) -> NewDecision:
     conflict, items = find_conflict(work, wish.conflict)
     if wish.fingerprint and wish.fingerprint != conflict.fingerprint:
         raise Overtaken("The values in dispute have changed since you looked. Look again.")
-    choice = Choice(conflict=wish.conflict, choice=wish.choice, value=wish.value, reason=wish.reason, by="")
+    near = f"@{wish.near}" if wish.near and kind.name in CODE_KINDS and wish.choice in MAPPING else ""
+    choice = Choice(conflict=wish.conflict, choice=wish.choice, value=wish.value + near, reason=wish.reason, by="")
     value = decided_value(work, conflict, items, choice)
     reason = wish.reason.strip() + (f" [source: {wish.source.strip()}]" if wish.source.strip() else "")
     return NewDecision(conflict_key=conflict.key, kind=kind.name, fingerprint=conflict.fingerprint,
@@ -265,21 +268,29 @@ def _new(work: Workspace, wish: Wish, kind: ConflictKind) -> NewDecision:
 
 def _everywhere(work: Workspace, viewer: Account, new: NewDecision, wish: Wish) -> dict[str, tuple[NewDecision, int]]:
     """The decision, and the same about this code at every other hospital where it is open."""
-    made = {new.conflict_key: (new, wish.seen)}
-    if not wish.everywhere or new.kind not in CODE_KINDS or wish.choice == "defer":
+    made = _own_key(work, new, wish.seen)
+    if not wish.everywhere or wish.near or new.kind not in CODE_KINDS or wish.choice == "defer":
         return made
-    _, system, code = json.loads(find_conflict(work, wish.conflict)[0].scope)
+    _, system, code = json.loads(find_conflict(work, wish.conflict)[0].scope)[:3]
     same = Filter(kind=new.kind, code=code, scope=viewer.scope)
     rows = [row for row in work.trial.listed_conflicts(same, None, MOST_AT_ONCE) if visible(row, viewer)]
     for row in rows:
         conflict, _ = find_conflict(work, row.conflict_key)
-        hospital, other, _ = json.loads(conflict.scope)
+        hospital, other = json.loads(conflict.scope)[:2]
         if other == system and row.conflict_key not in made:
             value = json.dumps({**json.loads(new.value), "hospital": hospital}, sort_keys=True, ensure_ascii=False)
             made[row.conflict_key] = (
                 msgspec.structs.replace(new, conflict_key=row.conflict_key, fingerprint=conflict.fingerprint,
                                         value=value), row.last_decision)
     return made
+
+
+def _own_key(work: Workspace, new: NewDecision, seen: int) -> dict[str, tuple[NewDecision, int]]:
+    """A decision under the key that it stands under: one that maps a code for one patient or record has its own."""
+    key = stands_under(new.kind, new.conflict_key, new.choice, new.value)
+    if key == new.conflict_key:
+        return {key: (new, seen)}
+    return {key: (msgspec.structs.replace(new, conflict_key=key), work.vault.last_decisions([key]).get(key, 0))}
 
 
 def _refuse_own_reading(work: Workspace, viewer: Account, key: str) -> None:

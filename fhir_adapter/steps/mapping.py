@@ -15,7 +15,7 @@ from fhir_adapter.core.study import Hospital
 from fhir_adapter.domains import carriers
 from fhir_adapter.domains.mapping import Mapped, fact_key, map_version
 from fhir_adapter.domains.reading import Reading
-from fhir_adapter.steps.codes import with_decisions
+from fhir_adapter.steps.codes import Meanings
 from fhir_adapter.steps.leases import renewed
 from fhir_adapter.steps.lookups import Lookup
 from fhir_adapter.steps.workspace import Workspace
@@ -34,8 +34,9 @@ class Mapper:
     def __init__(self, work: Workspace) -> None:
         self.work = work
         study = work.study
-        self.concepts, self._decided = with_decisions(study.concepts, work.vault.decisions())
         identities = work.vault.identities()
+        self._meanings = Meanings(study.concepts, work.vault.decisions(), lambda: {
+            work.vault.key(one.hospital, "Patient", one.patient): one.subject for one in identities})
         self._subjects = {(one.hospital, one.patient): one.subject for one in identities}
         self._numbers = frozenset(one.subject for one in identities)
         self._lookup: Callable[[str], Lookup] = cache(lambda hospital: Lookup(work.vault, hospital))
@@ -46,7 +47,8 @@ class Mapper:
 
         A sheet names other hospitals' subjects and lesions, so it also depends on who and what is known.
         """
-        parts = [self.work.study.digest, self._decided, hospital.model_dump_json(exclude={"auth", "pull", "base_url"})]
+        settings = hospital.model_dump_json(exclude={"auth", "pull", "base_url"})
+        parts = [self.work.study.digest, self._meanings.digest, settings]
         if hospital.pull.mode == "sheet":
             parts += sorted(self._numbers)
             parts += [f"{one}={self.work.vault.last_seq(one)}" for one in sorted(self.work.study.hospitals)
@@ -77,7 +79,8 @@ class Mapper:
         needs: set[str] = set()
         reading = Reading(
             hospital=hospital, version=hospital.fhir_version, protocol=self.work.study.protocol,
-            concepts=self.concepts, units=self.work.study.units, origin=_origin(version), subject=subject,
+            concepts=self._meanings.of(version.key, subject), units=self.work.study.units, origin=_origin(version),
+            subject=subject,
             records=self._lookup(version.hospital).noting(needs),
             carried=self._carriers(version.hospital)(version.type, version.body),
             records_of=lambda name: self._known(name).noting(needs),

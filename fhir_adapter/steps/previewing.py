@@ -14,7 +14,7 @@ import msgspec
 
 from fhir_adapter import endpoints
 from fhir_adapter.core.conflicts import Decision
-from fhir_adapter.review.kinds import CODE_KINDS
+from fhir_adapter.review.kinds import CODE_KINDS, UNIT_KINDS
 from fhir_adapter.review.settling import Conflict
 from fhir_adapter.steps import comparing
 from fhir_adapter.steps.comparing import Change
@@ -70,7 +70,7 @@ def preview(work: Workspace, choice: Choice) -> Preview:
         before = work_out(work, subjects, known, shared=False)
         after = work_out(work, subjects, msgspec.structs.replace(known, decisions=[*known.decisions, decision]),
                          shared=False)
-    return _compared(work, decision, subjects, (before, after))
+    return _compared(work, conflict, decision.choice, subjects, (before, after))
 
 
 def _unsigned(work: Workspace, new: NewDecision) -> Decision:
@@ -80,8 +80,8 @@ def _unsigned(work: Workspace, new: NewDecision) -> Decision:
 
 
 def _subjects(work: Workspace, conflict: Any, moved: Collection[tuple[str, str]]) -> list[str]:
-    """Whom a conflict concerns: its subject, everybody with the code, or everybody whose patients would move."""
-    if conflict.kind in CODE_KINDS:
+    """Whom a conflict concerns: its subject, everybody with the code or unit, or whose patients would move."""
+    if conflict.kind in CODE_KINDS | UNIT_KINDS:
         doubts = work.trial.frames(("doubt",))["doubt"]
         same = (doubts.kind == conflict.kind) & (doubts.scope == conflict.scope)
         return sorted({one for one in doubts[same].subject if one is not None})
@@ -104,7 +104,8 @@ def _remapped(work: Workspace, vault: LaidVault, subjects: Collection[str]) -> I
         yield laid
 
 
-def _compared(work: Workspace, decision: Decision, subjects: list[str], worked: tuple[Worked, Worked]) -> Preview:
+def _compared(work: Workspace, conflict: Any, choice: str, subjects: list[str],
+              worked: tuple[Worked, Worked]) -> Preview:
     before, after = worked
     frames = [one.derived.frames for one in worked]
     old, new = (comparing.values(one) for one in frames)
@@ -112,9 +113,9 @@ def _compared(work: Workspace, decision: Decision, subjects: list[str], worked: 
     whole = conclusions(work)
     studies = [comparing.study_values(endpoints.summary(comparing.replaced(whole, one, everybody),
                                                         work.study.protocol)) for one in frames]
-    was, becomes = (_open(one.settled.conflicts, decision.conflict_key) for one in (before, after))
+    was, becomes = (_open(one.settled.conflicts, conflict.key) for one in (before, after))
     return Preview(
-        conflict=decision.conflict_key, kind=decision.kind, choice=decision.choice, subjects=tuple(sorted(everybody)),
+        conflict=conflict.key, kind=conflict.kind, choice=choice, subjects=tuple(sorted(everybody)),
         changes=tuple(comparing.changes(old, new)), study=tuple(comparing.changes(*studies)),
         closes=tuple(sorted(was - becomes)), opens=tuple(sorted(becomes - was)),
     )

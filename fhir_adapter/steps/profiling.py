@@ -41,7 +41,7 @@ def profile(work: Workspace, hospitals: Sequence[str], told: Progress, *, unmapp
     for name in hospitals:
         if name not in work.study.hospitals:
             raise UsageError(f"{name}: no such hospital; the study has {', '.join(sorted(work.study.hospitals))}.")
-    concepts, _ = with_decisions(work.study.concepts, work.vault.decisions())
+    concepts = with_decisions(work.study.concepts, work.vault.decisions())
     found: list[Counted] = []
     for name in sorted(hospitals or work.study.hospitals):
         made = Profile(name, work.study.hospitals[name].fhir_version, concepts, work.study.units)

@@ -16,7 +16,7 @@ from fhir_adapter import endpoints
 from fhir_adapter.core.conflicts import Decision
 from fhir_adapter.core.runs import Progress, silent
 from fhir_adapter.review.alternatives import Alternative, alternatives, laid
-from fhir_adapter.review.kinds import CODE_KINDS
+from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS, UNIT_KINDS
 from fhir_adapter.review.settling import Conflict
 from fhir_adapter.steps import comparing
 from fhir_adapter.steps.comparing import Change
@@ -31,6 +31,7 @@ from fhir_adapter.store.records import Lease
 COUNTED = ("ORR", "DCR", "CBR")
 """The study's own values that count beside the medians; sizes of populations and counts of events do not."""
 
+_PLAIN = (("one person", "join"), ("two persons", "split"), ("all of it is wrong", "exclude"))
 _DRUGS = ("Medication", "MedicationAdministration", "MedicationStatement", "MedicationRequest", "MedicationDispense")
 
 
@@ -96,12 +97,12 @@ def _of_facts(work: Workspace, told: Progress) -> list[Impact]:
     known = given(work)
     said = read(work, subjects, known, shared=False)
     base = settled_and_derived(work, said, known)
-    conflicts = [one for one in base.settled.conflicts if one.state == "open" and one.kind not in IDENTITY_KINDS]
+    conflicts = [one for one in base.settled.conflicts
+                 if one.state == "open" and one.subject is not None and one.kind not in IDENTITY_KINDS]
     queues: dict[str, list[_Try]] = {}
     for one in conflicts:
-        if one.subject is not None:
-            queues.setdefault(one.subject, []).extend(
-                _Try(one, each) for each in alternatives(one, said.frames, _recorded(work, one)))
+        queues.setdefault(str(one.subject), []).extend(
+            _Try(one, each) for each in alternatives(one, said.frames, _recorded(work, one)))
     before = comparing.values(base.derived.frames)
     study = _Study(work, base.derived.frames, subjects)
     effects: dict[str, list[Effect]] = {one.key: [] for one in conflicts}
@@ -142,7 +143,7 @@ def _tried(work: Workspace, said: Read, known: Given, tries: dict[str, _Try]) ->
                 number=number, conflict_key=one.conflict.key, kind=one.conflict.kind,
                 fingerprint=one.conflict.fingerprint, choice=one.alternative.choice, value=one.alternative.value,
                 reason="", decided_by="", system_user="", decided_at=""))
-    mine = [one for one in said.disputes if one.subject in tries]
+    mine = [one for one in said.disputes if one.subject is None or one.subject in tries]
     some = msgspec.structs.replace(known, decisions=decisions)
     return settled_and_derived(work, Read(frames, origins, mine), some).derived.frames
 
@@ -180,7 +181,7 @@ def _estimate(text: str) -> str:
 
 def _of_meanings(work: Workspace, told: Progress) -> list[Impact]:
     rows = work.trial.frames(("conflict",))["conflict"]
-    chosen = rows[(rows.state == "open") & rows.kind.isin(list(CODE_KINDS | IDENTITY_KINDS))]
+    chosen = rows[(rows.state == "open") & rows.kind.isin(list(CODE_KINDS | UNIT_KINDS | IDENTITY_KINDS))]
     listed: Iterable[Any] = chosen.itertuples()
     found = []
     for place, row in enumerate(listed):
@@ -199,15 +200,13 @@ def _of_meanings(work: Workspace, told: Progress) -> list[Impact]:
 
 
 def _meanings(work: Workspace, row: Any) -> Iterator[tuple[str, str, str]]:
-    """Label, choice and value: persons joined or split; a code that means nothing, or the drug that it could be.
+    """Label, choice and value: persons joined or split; values in a unit excluded; a code that means nothing or a drug.
 
     Which drug of a class it is decides no endpoint, so the first of each class in the study's terms stands for all.
     """
-    if row.kind == "one_person_two_hospitals":
-        yield "one person", "join", ""
-    elif row.kind == "merged_patient":
-        yield "two persons", "split", ""
-    else:
+    choices = BY_NAME[row.kind].choices
+    yield from ((label, choice, "") for label, choice in _PLAIN if choice in choices and row.kind not in CODE_KINDS)
+    if row.kind in CODE_KINDS:
         yield "it means nothing here", "unmatched", ""
         doubts = work.trial.frames(("doubt",))["doubt"]
         types = set(doubts[(doubts.kind == row.kind) & (doubts.scope == row.scope)].type)

@@ -15,6 +15,8 @@ from fhir_adapter.review.checks import broken
 from fhir_adapter.review.disputes import Dispute, Member, scope_of
 from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS
 from fhir_adapter.review.settling import Conflict, Frames, Settled, closed_elsewhere, record_disputes, settle
+from fhir_adapter.steps.codes import scope_of_decision
+from fhir_adapter.steps.deciding import MAPPING
 from fhir_adapter.steps.identity import IDENTITY_KINDS, identity_disputes
 from fhir_adapter.steps.leases import renewed
 from fhir_adapter.steps.workspace import Workspace
@@ -97,12 +99,16 @@ def _concerned(work: Workspace, decisions: Sequence[Decision], identities: Seque
     subjects = set(work.trial.touched())
     fresh = {one.conflict_key for one in decisions if one.number > work.trial.cursor(DECISIONS).seq}
     conflicts = work.trial.frames(("conflict",))["conflict"]
-    rows: Iterable[Any] = conflicts.itertuples()
+    rows: list[Any] = list(conflicts.itertuples())
     expected = {one.key for one in identities}
     for row in rows:
         stale = row.kind in IDENTITY_KINDS and row.state == "open" and row.key not in expected
         if row.subject is not None and (row.key in fresh or stale):
             subjects.add(row.subject)
+    scopes = {row.scope for row in rows if row.key in fresh and row.subject is None}
+    if scopes:
+        doubts = work.trial.frames(("doubt",))["doubt"]
+        subjects |= set(doubts[doubts.scope.isin(list(scopes))].subject) & known
     there = set(conflicts.key)
     subjects |= {one.subject for one in identities if one.key not in there and one.subject is not None}
     if fresh and not subjects:
@@ -113,10 +119,11 @@ def _concerned(work: Workspace, decisions: Sequence[Decision], identities: Seque
 def _conclude_some(work: Workspace, lease: Lease, subjects: Sequence[str], known: Given, *, shared: bool) -> None:
     worked = work_out(work, subjects, known, shared=shared)
     settled = worked.settled
-    conflicts = [_row(one) for one in settled.conflicts]
+    conflicts = [_row(one) for one in settled.conflicts if shared or not one.listed]
     if shared:
         shown = {one.key for one in settled.conflicts} | {one.key for one in known.identities}
-        gone = [one for one in closed_elsewhere(known.decisions, shown) if one.kind in CODE_KINDS | IDENTITY_KINDS]
+        gone = [one for one in closed_elsewhere(known.decisions, shown)
+                if one.kind in IDENTITY_KINDS or (one.kind in CODE_KINDS and one.choice in MAPPING)]
         identities = work.vault.identities()
         hospitals = {work.vault.key(one.hospital, "Patient", one.patient): one.hospital for one in identities}
         conflicts += [_closed(one, hospitals) for one in gone]
@@ -185,13 +192,12 @@ def conclude_decided(work: Workspace, lease: Lease) -> list[str] | None:
 
 
 def _doubts(work: Workspace, subjects: Sequence[str], *, shared: bool) -> pd.DataFrame:
-    """Doubts of newest versions: about codes from the whole study (if `shared`), else of these subjects."""
+    """Doubts of newest versions: of these subjects, and (if `shared`) about codes and units of the whole study."""
     found = work.trial.frames(("doubt", "origin"), None if shared else subjects)
     doubts = found["doubt"]
     heads = found["origin"][found["origin"].is_head.astype(bool)][["resource", "ordinal"]]
     doubts = doubts.merge(heads, on=["resource", "ordinal"])
-    about_codes = doubts.kind.isin(list(CODE_KINDS)) & (doubts.scope != "")
-    return doubts[(about_codes & shared) | (~about_codes & doubts.subject.isin(list(subjects)))]
+    return doubts[doubts.subject.isin(list(subjects)) | ((doubts.scope != "") & shared)]
 
 
 def _counted(settled: Settled) -> Frames:
@@ -264,7 +270,7 @@ def _row(conflict: Conflict) -> dict[str, Any]:
         "state": conflict.state, "fingerprint": conflict.fingerprint, "values": conflict.values,
         "scope": conflict.scope, "message": f"{conflict.message} Meanwhile: {kind.meanwhile}.",
         "owner": kind.owner.value, "blocking": kind.blocking, "decided_by": conflict.decided_by,
-        "members": conflict.members,
+        "members": conflict.listed or conflict.members,
     }
 
 
@@ -279,7 +285,7 @@ def _closed(decision: Decision, hospitals: dict[str, str]) -> dict[str, Any]:
         "hospitals": (value["hospital"],) if of_code else tuple(sorted({one.hospital for one in members})),
         "state": "closed",
         "fingerprint": decision.fingerprint, "values": (),
-        "scope": (value["hospital"], value["system"], value["code"]) if of_code else tuple(sorted(value)),
+        "scope": scope_of_decision(value) if of_code else tuple(sorted(value)),
         "message": f"{kind.title}: settled.", "owner": kind.owner.value, "blocking": kind.blocking,
         "decided_by": decision.number, "members": members,
     }

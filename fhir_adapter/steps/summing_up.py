@@ -139,8 +139,12 @@ def conflict(work: Workspace, key: str) -> ConflictShown:
         f"choices: {', '.join(kind.choices)}",
     ]
     frames = work.trial.frames(tuple({item.table_name for item in items if item.table_name}))
+    bare = sorted({item.resource for item in items if item.resource and not item.table_name})
+    whose = {one["resource"]: f"{one['type']} of {one['subject'] or 'nobody'}"
+             for one in work.trial.rows("origin", "resource", bare)}
     for item in items:
-        lines.append(f"- {item.hospital} {item.table_name or 'record'} at {item.element or 'the record'}; "
+        what = item.table_name or whose.get(item.resource, "record")
+        lines.append(f"- {item.hospital} {what} at {item.element or 'the record'}; "
                      f"fact {item.fact_key or '-'}, record {item.resource or '-'}")
         if item.table_name:
             frame = frames[item.table_name]

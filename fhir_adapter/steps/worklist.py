@@ -78,7 +78,7 @@ def _state(conflict: dict[str, Any], decision: Decision | None, waiting: bool) -
 def code_of(conflict: dict[str, Any]) -> str:
     """The code in dispute, of a conflict about one."""
     scope = json.loads(conflict["scope"])
-    return str(scope[2]) if conflict["kind"] in CODE_KINDS and len(scope) == 3 else ""
+    return str(scope[2]) if conflict["kind"] in CODE_KINDS and len(scope) >= 3 else ""
 
 
 def _records(work: Workspace) -> dict[tuple[str, str], int]:

@@ -57,7 +57,7 @@ CHOICES = (
     ("exclude", "a fact key, or `hospital\\|Type/id`", "this side does not count; without a value, none of them does"),
     ("override", 'JSON of columns, such as `{"size_um": 19000}`', "a fact signed by a person takes the place"),
     ("confirm", "", "it is right as it stands"),
-    ("map_code", "a concept, or `list:concept`; with `@study` behind it for every hospital",
+    ("map_code", "a concept, or `list:concept`; then for whom: nothing, `@study`, `@patient=NAME` or `@record=NAME`",
      "the code means this concept, for past and future records of the hospital"),
     ("unmatched", "", "the code means nothing for this trial; records with it are ignored with that reason"),
     ("join", "", "two subjects are one person; the oldest number stays"),
