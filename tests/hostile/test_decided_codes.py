@@ -33,7 +33,7 @@ def meanings_of(one: Ward, *ids: str) -> dict[str, str]:
     """Of these laboratory records the test that each means here, as far as it means one."""
     keys = {one.work.vault.key(one.name, "Observation", id): id for id in ids}
     frame = one.work.trial.frames(("lab_result",), standings=("current", "held"))["lab_result"]
-    return {keys[row.resource]: row.test for row in frame.itertuples() if row.resource in keys}
+    return {keys[key]: test for key, test in zip(frame.resource, frame.test, strict=True) if key in keys}
 
 
 def conflict(one: Ward, kind: str = "unmapped_code", state: str = "open") -> Any:
