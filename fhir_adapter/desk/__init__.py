@@ -24,6 +24,7 @@ from fhir_adapter.steps.previewing import Preview
 from fhir_adapter.steps.seeing_source import Source
 from fhir_adapter.steps.showing import Record, Shown
 from fhir_adapter.steps.timeline import Course, Mark, Point
+from fhir_adapter.steps.worklist import show_state
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.accounts import Session
 from fhir_adapter.store.bookkeeping import WorkRow
@@ -200,9 +201,10 @@ def decide(work: Workspace, viewer: Account, wish: Wish, *, wait: bool = True) -
     return _outcome(work, desking.decide(work, viewer, wish), wait)
 
 
-def agree(work: Workspace, viewer: Account, number: int, *, refuse: bool = False) -> Outcome:
-    """A second person agrees to a proposal, or refuses it."""
-    return _outcome(work, desking.agree(work, viewer, number, refuse=refuse))
+def agree(work: Workspace, viewer: Account, number: int, *, refuse: bool = False,
+          signing: tuple[str, str] = ("", "")) -> Outcome:
+    """A second person agrees to a proposal, or refuses it; of an adjudication, signing it too."""
+    return _outcome(work, desking.agree(work, viewer, number, refuse=refuse, signing=signing))
 
 
 def undo(work: Workspace, viewer: Account, number: int, reason: str, *, wait: bool = True) -> Outcome:
@@ -225,7 +227,7 @@ def ask(work: Workspace, viewer: Account, key: str, hospital: str, question: str
     if not question.strip():
         raise UsageError("A query has a question.")
     number = work.vault.ask(found.conflict_key, hospital, question.strip(), by_account(work, viewer.name))
-    work.trial.mark_work([found.conflict_key], {"query": "open"})
+    show_state(work, found.conflict_key)
     return number
 
 
@@ -241,7 +243,7 @@ def step_query(work: Workspace, viewer: Account, number: int, state: str, words:
     if state in ("answered", "re-queried") and not words.strip():
         raise UsageError("That step needs words.")
     work.vault.step_query(number, state, words.strip(), by_account(work, viewer.name))
-    work.trial.mark_work([query.conflict_key], {"query": state})
+    show_state(work, query.conflict_key)
     return query.conflict_key
 
 

@@ -21,9 +21,11 @@ from fhir_adapter.steps.leases import trial_lease
 from fhir_adapter.steps.projecting import project_decided
 from fhir_adapter.steps.settling import DECISIONS, conclude_decided
 from fhir_adapter.steps.showing import content_of, find, visible
+from fhir_adapter.steps.worklist import show_state
 from fhir_adapter.steps.workspace import Workspace
-from fhir_adapter.store.desk_book import Proposal
+from fhir_adapter.store.desk_book import Proposal, end_proposal, put_signature
 from fhir_adapter.store.records import NewDecision
+from fhir_adapter.store.transaction import Transaction
 from fhir_adapter.store.worklist import Filter
 
 BULK = ("confirm", "defer")
@@ -85,14 +87,12 @@ def decide(work: Workspace, viewer: Account, wish: Wish) -> Done:
         raise Overtaken("Somebody else has decided about this meanwhile. Look again.")
     needs = needed(work, viewer, kind, wish.choice)
     if needs:
+        _adjudicated(work, viewer, new, (wish.password, wish.meaning))
         number = work.vault.propose(new, needs, by_account(work, viewer.name))
-        work.trial.mark_work([row.conflict_key], {"state": "proposed"})
+        show_state(work, row.conflict_key)
         return Done(proposal=number)
-    signs = kind.owner is Owner.ADJUDICATOR and wish.choice != "defer"
-    if signs:
-        _refuse_own_reading(work, viewer, wish.conflict)
-        check_signing(work, viewer, wish.password, wish.meaning)
-    return Done(decisions=_signed(work, viewer, _everywhere(work, viewer, new, wish), wish if signs else None))
+    meaning = _adjudicated(work, viewer, new, (wish.password, wish.meaning))
+    return Done(decisions=_signed(work, viewer, _everywhere(work, viewer, new, wish), Together(meaning=meaning)))
 
 
 def needed(work: Workspace, viewer: Account, kind: ConflictKind, choice: str) -> str:
@@ -105,8 +105,10 @@ def needed(work: Workspace, viewer: Account, kind: ConflictKind, choice: str) ->
     return "second" if kind.name in work.study.settings.review.two_person and choice != "defer" else ""
 
 
-def agree(work: Workspace, viewer: Account, number: int, *, refuse: bool = False) -> Done:
-    """A second person agrees to a proposal, which signs it, or refuses it.
+def agree(work: Workspace, viewer: Account, number: int, *, refuse: bool = False,
+          signing: tuple[str, str] = ("", "")) -> Done:
+    """A second person agrees to a proposal, which signs it, or refuses it; an adjudication needs both persons'
+    signatures (`signing`: password and meaning).
 
     Raises Forbidden for the proposer, or somebody who may not; Overtaken when it no longer waits or fits.
     """
@@ -123,13 +125,15 @@ def agree(work: Workspace, viewer: Account, number: int, *, refuse: bool = False
     conflict = work.trial.conflict_row(row.conflict_key)
     if not refuse and (conflict is None or conflict["fingerprint"] != proposal.fingerprint):
         raise Overtaken("The values in dispute are others now; refuse the proposal and look again.")
-    work.vault.end_proposal(number, "refused" if refuse else "agreed", by_account(work, viewer.name))
     if refuse:
-        work.trial.mark_work([row.conflict_key], {"state": "open"})
+        work.vault.end_proposal(number, "refused", by_account(work, viewer.name))
+        show_state(work, row.conflict_key)
         return Done()
     new = NewDecision(conflict_key=proposal.conflict_key, kind=proposal.kind, fingerprint=proposal.fingerprint,
                       choice=proposal.choice, value=proposal.value, reason=_with_proposer(proposal))
-    return Done(decisions=_signed(work, viewer, _own_key(work, new, row.last_decision), None))
+    meaning = _adjudicated(work, viewer, new, signing)
+    return Done(decisions=_signed(work, viewer, _own_key(work, new, row.last_decision),
+                                  Together(meaning=meaning, proposal=number)))
 
 
 def undo(work: Workspace, viewer: Account, number: int, reason: str) -> Done:
@@ -147,7 +151,7 @@ def undo(work: Workspace, viewer: Account, number: int, reason: str) -> Done:
         raise Overtaken(f"Decision {number} is not in force any more.")
     new = NewDecision(conflict_key=old.conflict_key, kind=old.kind, fingerprint=old.fingerprint, choice=old.choice,
                       value=old.value, reason=reason, undoes=number)
-    return Done(decisions=_signed(work, viewer, {row.conflict_key: (new, about[-1].number)}, None))
+    return Done(decisions=_signed(work, viewer, {row.conflict_key: (new, about[-1].number)}))
 
 
 # --- several at once -----------------------------------------------------------------------------------------------
@@ -213,7 +217,7 @@ def decide_many(work: Workspace, viewer: Account, asked: Filter, mark: str, choi
         new = NewDecision(conflict_key=one["key"], kind=one["kind"], fingerprint=one["fingerprint"], choice=choice,
                           value="", reason=reason)
         made[one["key"]] = (new, rows[one["key"]].last_decision)
-    return Done(decisions=_signed(work, viewer, made, None))
+    return Done(decisions=_signed(work, viewer, made))
 
 
 # --- settling what was decided -------------------------------------------------------------------------------------
@@ -245,7 +249,7 @@ def check_signing(work: Workspace, viewer: Account, password: str, meaning: str)
 
 
 def _may(viewer: Account, kind: ConflictKind, *, overriding: bool) -> None:
-    proposes = overriding and viewer.role is Role.REVIEWER
+    proposes = overriding and viewer.role is Role.REVIEWER and kind.owner is not Owner.ADJUDICATOR
     if not viewer.may(Right.DECIDE) or not (viewer.settles(kind, of_code=kind.name in CODE_KINDS) or proposes):
         raise Forbidden(f"{kind.title}: settled by the {kind.owner.value}; you are {viewer.role.value}.")
 
@@ -300,19 +304,42 @@ def _refuse_own_reading(work: Workspace, viewer: Account, key: str) -> None:
             raise Forbidden("You made one of the readings; somebody else adjudicates it.")
 
 
+class Together(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands or falls with a decision: the meaning of an electronic signature, the proposal that it ends."""
+
+    meaning: str = ""
+    proposal: int | None = None
+
+
+def _adjudicated(work: Workspace, viewer: Account, new: NewDecision, signing: tuple[str, str]) -> str:
+    """The meaning of the signature that an adjudication needs, after the checks; empty where none is needed."""
+    password, meaning = signing
+    if BY_NAME[new.kind].owner is not Owner.ADJUDICATOR or new.choice == "defer":
+        return ""
+    _refuse_own_reading(work, viewer, new.conflict_key)
+    check_signing(work, viewer, password, meaning)
+    return meaning.strip()
+
+
 def _signed(work: Workspace, viewer: Account, made: dict[str, tuple[NewDecision, int]],
-            wish: Wish | None) -> tuple[int, ...]:
-    """Signs decisions, all or none, and (with a `wish`) puts an electronic signature on each."""
+            together: Together = Together()) -> tuple[int, ...]:  # noqa: B008 - frozen
+    """Signs decisions, all or none, with what belongs to them in one transaction."""
     seen = {key: number for key, (_, number) in made.items()}
     by = by_account(work, viewer.name)
-    decisions: Sequence[Decision] = work.vault.decide([new for new, _ in made.values()], by, seen)
+    content = {key: content_of(work, key) for key in made} if together.meaning else {}
+
+    def beside(transaction: Transaction, decisions: Sequence[Decision]) -> None:
+        if together.proposal is not None:
+            end_proposal(transaction, together.proposal, "agreed", by)
+        for one in decisions if together.meaning else ():
+            put_signature(transaction, f"decision {one.number}", content[one.conflict_key],
+                          (together.meaning, viewer.printed), by)
+
+    decisions: Sequence[Decision] = work.vault.decide([new for new, _ in made.values()], by, seen, beside)
     for one in decisions:
         if one.kind in IDENTITY_KINDS and (one.choice in ("join", "split") or one.undoes is not None):
             with trial_lease(work) as lease:
                 apply_identity(work, lease, one)
-        if wish is not None:
-            work.vault.sign(f"decision {one.number}", content_of(work, one.conflict_key), wish.meaning.strip(),
-                            viewer.printed, by)
     work.trial.mark_work([one.conflict_key for one in decisions], {"state": "settling"})
     return tuple(one.number for one in decisions)
 

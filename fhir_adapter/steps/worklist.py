@@ -75,6 +75,17 @@ def _state(conflict: dict[str, Any], decision: Decision | None, waiting: bool) -
     return "deferred" if decision.choice == "defer" else "settling"
 
 
+def show_state(work: Workspace, key: str) -> None:
+    """Shows at once what people have just done about one conflict beside deciding: proposals and queries."""
+    conflict = work.trial.conflict_row(key)
+    if conflict is None:
+        return
+    waiting = any(one.state == "waiting" for one in work.vault.proposals([key]))
+    decision = standing_decisions(work.vault.decisions_about(key)).get(key)
+    last = [one.state for one in work.vault.queries([key])][-1:]
+    work.trial.mark_work([key], {"state": _state(conflict, decision, waiting), "query": "".join(last)})
+
+
 def code_of(conflict: dict[str, Any]) -> str:
     """The code in dispute, of a conflict about one."""
     scope = json.loads(conflict["scope"])

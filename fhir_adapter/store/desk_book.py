@@ -15,6 +15,7 @@ from fhir_adapter.store.audit import append_audit
 from fhir_adapter.store.instants import as_json, cleaned, stamp
 from fhir_adapter.store.opened import OpenVault
 from fhir_adapter.store.records import NewDecision, Signature
+from fhir_adapter.store.transaction import Transaction
 
 
 class Assignment(msgspec.Struct, frozen=True):
@@ -171,10 +172,7 @@ class DeskBook(OpenVault):
             Overtaken: it does not wait any more.
         """
         with self.database.writing() as transaction:
-            if not transaction.run("UPDATE proposal SET state = ?, ended_by = ?, ended_at = ? "
-                                   "WHERE id = ? AND state = 'waiting'", (state, signed.by, stamp(signed.at), number)):
-                raise Overtaken("That proposal does not wait any more.")
-            append_audit(transaction, signed, f"proposal {state}", f"proposal {number}", "null")
+            end_proposal(transaction, number, state, signed)
 
     def save_view(self, account: str, name: str, address: str, signed: Signature) -> None:
         """Keeps the filters of a queue under a name; an empty address forgets it."""
@@ -195,11 +193,7 @@ class DeskBook(OpenVault):
     def sign(self, about: str, content: str, meaning: str, printed: str, signed: Signature) -> None:
         """An electronic signature bound to the hash of its content."""
         with self.database.writing() as transaction:
-            transaction.run(
-                "INSERT INTO signature (about, content, meaning, signed_by, printed, signed_at) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (about, content, meaning, signed.by, printed, stamp(signed.at)))
-            append_audit(transaction, signed, "signed", about, as_json({"meaning": meaning, "content": content}))
+            put_signature(transaction, about, content, (meaning, printed), signed)
 
     def signatures(self, about: Sequence[str] = ()) -> list[Signed]:
         """Signatures about these things, or (none named) all, in their order."""
@@ -214,6 +208,24 @@ class DeskBook(OpenVault):
             if keys is None:
                 return [tuple(row) for row in transaction.rows(sql)]
             return [tuple(row) for row in transaction.rows_in(f"{sql} WHERE conflict_key IN (?)", list(keys))]
+
+
+def end_proposal(transaction: Transaction, number: int, state: str, signed: Signature) -> None:
+    """Ends a proposal in a transaction of the caller's. Raises Overtaken when it does not wait any more."""
+    if not transaction.run("UPDATE proposal SET state = ?, ended_by = ?, ended_at = ? WHERE id = ? AND "
+                           "state = 'waiting'", (state, signed.by, stamp(signed.at), number)):
+        raise Overtaken("That proposal does not wait any more.")
+    append_audit(transaction, signed, f"proposal {state}", f"proposal {number}", "null")
+
+
+def put_signature(transaction: Transaction, about: str, content: str, words: tuple[str, str],
+                  signed: Signature) -> None:
+    """An electronic signature in a transaction of the caller's; `words`: what it means, the printed name."""
+    meaning, printed = words
+    transaction.run("INSERT INTO signature (about, content, meaning, signed_by, printed, signed_at) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    (about, content, cleaned(meaning), signed.by, printed, stamp(signed.at)))
+    append_audit(transaction, signed, "signed", about, as_json({"meaning": cleaned(meaning), "content": content}))
 
 
 def _about(keys: Collection[str]) -> str:

@@ -1,7 +1,7 @@
 """What people did: decisions, remarks, cuts. Each with its audit entry, in one transaction."""
 # ruff: noqa: S608 - names of tables and columns are our own; values always go in as parameters
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,15 +19,19 @@ _DECISION = ("number", "conflict_key", "kind", "fingerprint", "choice", "value",
 _CUT = ("name", "data_cutoff", "known_at", "digest", "reason", "signed_by", "signed_at", "waived", "manifest")
 
 
+Beside = Callable[[Transaction, Sequence[Decision]], None]
+"""What is written in the transaction of decisions: the end of a proposal, electronic signatures."""
+
+
 class People(OpenVault):
     """Signing and reading what people decided; nothing here is ever changed or removed."""
 
     def decide(self, decisions: Sequence[NewDecision], signed: Signature,
-               seen: Mapping[str, int] | None = None) -> list[Decision]:
+               seen: Mapping[str, int] | None = None, beside: Beside | None = None) -> list[Decision]:
         """Signs decisions, all or none, each with an audit entry; their numbers follow on in order.
 
         `seen`: the number of the last decision about each conflict as whoever decides saw it (0: none); without it
-        nobody looks whether somebody else has decided meanwhile.
+        nobody looks whether somebody else has decided meanwhile. `beside`: what stands or falls with them.
 
         Raises:
             Overtaken: there is a later decision about one of these conflicts; nothing was written.
@@ -46,6 +50,8 @@ class People(OpenVault):
                                [msgspec.structs.astuple(item) for item in made])
             append_audits(transaction, signed, [("decide", f"conflict {item.conflict_key}", as_json(item))
                                                 for item in made])
+            if beside is not None:
+                beside(transaction, made)
         return made
 
     def decisions(self, after: int = 0) -> list[Decision]:

@@ -39,6 +39,7 @@ ACCOUNTS = (
     Account(name="inveast", printed="Egon Investigator", role=Role.INVESTIGATOR, hospitals=("east",)),
     Account(name="map", printed="Max Mapper", role=Role.MAPPER),
     Account(name="adj", printed="Ada Adjudicator", role=Role.ADJUDICATOR),
+    Account(name="adj2", printed="Abe Adjudicator", role=Role.ADJUDICATOR),
     Account(name="boss", printed="Bea Administrator", role=Role.ADMINISTRATOR),
     Account(name="aud", printed="Aud Auditor", role=Role.AUDITOR),
     Account(name="bot", printed="A program", role=Role.SERVICE),

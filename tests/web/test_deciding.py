@@ -194,6 +194,27 @@ def test_an_adjudication_is_signed_and_bound_to_its_content(sqlite_desk: Desk) -
     assert "invalid: the content has changed" in browser.get(f"/conflicts/{key}").text
 
 
+def test_an_adjudication_by_two_is_signed_by_both(sqlite_desk: Desk) -> None:
+    """Each asks for a password; a data manager does not override it; the second signature stands under the decision."""
+    work, key = sqlite_desk.work, sqlite_desk.conflict("readers_disagree")
+    object.__setattr__(work.study.settings, "review", Review(two_person=("readers_disagree",)))
+    signing = {"meaning": "I have read both", "password": PASSWORD}
+    override = {"choice": "override", "override": '{"size_um": 19000}', "source": "report 17", **signing}
+    assert _decide(sqlite_desk.browser("dm"), key, **override).status_code == 403
+    assert _decide(sqlite_desk.browser("adj"), key, choice="confirm").status_code == 422
+    assert _decide(sqlite_desk.browser("adj"), key, choice="confirm", **signing).headers["location"].endswith("proposed")
+    (proposal,) = work.vault.proposals([key])
+    agree, second = {"answer": "agree", "key": key}, sqlite_desk.browser("adj2")
+
+    assert sqlite_desk.browser("adj").post(f"/proposals/{proposal.id}", {**agree, **signing}).status_code == 403
+    wrong = {**agree, **signing, "password": "wrong one here"}
+    assert second.post(f"/proposals/{proposal.id}", wrong).status_code == 403
+    assert work.vault.decisions() == []
+    assert 'type="password"' in second.get(f"/conflicts/{key}").text
+    assert second.post(f"/proposals/{proposal.id}", {**agree, **signing}).status_code == 303
+    assert [(one.printed, one.about) for one in work.vault.signatures()] == [("Abe Adjudicator", "decision 1")]
+
+
 def test_raw_source_is_a_right_of_its_own_and_each_look_is_kept(sqlite_desk: Desk) -> None:
     """A data manager without it gets 403; with it, the look is an audit entry that names no identifier."""
     key = sqlite_desk.conflict("unit_implausible")

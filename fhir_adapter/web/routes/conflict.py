@@ -3,7 +3,7 @@
 from functools import partial as partial_of
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response
 
 from fhir_adapter import desk
@@ -102,11 +102,18 @@ def undo(request: Request, number: int, viewer: Viewing, reason: Words = "",
     return back(f"/conflicts/{key}", "pending" if done.pending else "undone")
 
 
+def _signing(password: Annotated[str, Form(max_length=1000)] = "",
+             meaning: Annotated[str, Form(max_length=400)] = "") -> tuple[str, str]:
+    """What an electronic signature asks for."""
+    return password, meaning
+
+
 @router.post("/proposals/{number}")
 def agree(request: Request, number: int, viewer: Viewing, answer: Annotated[str, Form(pattern="^(agree|refuse)$")],
-          key: Annotated[str, Form(pattern="^[0-9a-f]{32}$")]) -> Response:
+          key: Annotated[str, Form(pattern="^[0-9a-f]{32}$")],
+          signing: Annotated[tuple[str, str], Depends(_signing)]) -> Response:
     """A second person agrees or refuses."""
-    done = desk.agree(request.app.state.work, viewer, number, refuse=answer == "refuse")
+    done = desk.agree(request.app.state.work, viewer, number, refuse=answer == "refuse", signing=signing)
     word = "refused" if answer == "refuse" else "pending" if done.pending else "decided"
     return back(f"/conflicts/{key}", word)
 
