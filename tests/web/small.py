@@ -1,6 +1,6 @@
-"""A study of three subjects of East with one conflict each, for tests that need thousands of decisions.
+"""A study of three subjects at two hospitals with one conflict each, for tests that need thousands of decisions.
 
-Its hospital is a folder of files: what a record says is changed by writing the folder anew and reading it again.
+Its hospitals are folders of files: what a record says is changed by writing a folder anew and reading it again.
 """
 
 import json
@@ -23,8 +23,10 @@ from fhir_adapter.store.records import Signature
 from tests.databases import Databases, postgres_databases, sqlite_databases
 from tests.web.conftest import ACCOUNTS, PASSWORD
 
-PATIENTS = {"unit_unknown": "zze-p-286084d8", "grades_disagree": "zze-p-cc760cbc", "readers_disagree": "zze-p-c4bdd4f5"}
-"""fixtures/decisions.csv: the patient whose records raise each kind of conflict."""
+PATIENTS = {"unit_implausible": ("west", "zzw-p-82f9cc08"), "grades_disagree": ("east", "zze-p-cc760cbc"),
+            "readers_disagree": ("east", "zze-p-c4bdd4f5")}
+"""fixtures/decisions.csv: where, and the patient whose records raise each kind of conflict."""
+VERSIONS = {"east": "R5", "west": "R4"}
 CHANGED = ('"C41340","display":"Grade 3"', '"C41337","display":"Grade 4"')
 """The event with two grades (fixtures: zze-ae-0029), as it is sent, and as it is corrected."""
 QUICK = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
@@ -32,23 +34,24 @@ QUICK = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
 
 
 def deliver(folder: Path) -> None:
-    """Writes what East says about the three patients."""
-    folder.mkdir(parents=True)
-    for path in sorted((kit.fixtures_path() / "hospitals" / "east").glob("*.ndjson")):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        mine = [line for line in lines if path.stem in ("ResearchStudy", "Medication")
-                or any(one in line for one in PATIENTS.values())]
-        if path.stem != "history":
-            (folder / path.name).write_text("".join(f"{line}\n" for line in mine), encoding="utf-8")
+    """Writes what the hospitals say about the three patients."""
+    for path in sorted((kit.fixtures_path() / "hospitals").glob("*/*.ndjson")):
+        hospital, kind = path.parent.name, path.stem
+        patients = [patient for name, patient in PATIENTS.values() if name == hospital]
+        if patients and kind != "history":
+            (folder / hospital).mkdir(parents=True, exist_ok=True)
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            mine = [line for line in lines if kind in ("ResearchStudy", "Medication")
+                    or any(one in line for one in patients)]
+            (folder / hospital / path.name).write_text("".join(mine), encoding="utf-8")
 
 
 def correct(folder: Path) -> None:
     """East corrects the event's grade: a new version of one record."""
-    path = folder / "AdverseEvent.ndjson"
+    path = folder / "east" / "AdverseEvent.ndjson"
     lines = path.read_text(encoding="utf-8").splitlines()
     for place, line in enumerate(lines):
-        record = json.loads(line)
-        if record["id"] == "zze-ae-0029":
+        if json.loads(line)["id"] == "zze-ae-0029":
             record = json.loads(line.replace(*CHANGED))
             record["meta"] = {"versionId": "2", "lastUpdated": "2024-06-06T06:00:00.000Z"}
             lines[place] = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
@@ -68,9 +71,8 @@ class Small:
             flow.sync(work, [])
             by = Signature(by="test", system_user="test", at=work.clock())
             for account in ACCOUNTS:
-                own = ("east",) if "east" in account.hospitals else ()
-                if own or not account.hospitals:
-                    work.vault.add_account(msgspec.structs.replace(account, hospitals=own), QUICK.hash(PASSWORD), by)
+                own = tuple(one for one in account.hospitals if one in VERSIONS)
+                work.vault.add_account(msgspec.structs.replace(account, hospitals=own), QUICK.hash(PASSWORD), by)
 
     @contextmanager
     def copy(self) -> Iterator[Workspace]:
@@ -95,14 +97,14 @@ class Small:
     @contextmanager
     def _opened(self, databases: Databases, home: Path) -> Iterator[Workspace]:
         shipped = study.load(kit.kit_path())
-        east = Hospital.model_validate({
-            "id": "east", "name": "East hospital", "fhir_version": "R5", "cohort": {"all": True},
-            "pull": {"mode": "files", "path": str(home / "delivery")}})
+        asked = {name: Hospital.model_validate({
+            "id": name, "name": f"{name.title()} hospital", "fhir_version": version, "cohort": {"all": True},
+            "pull": {"mode": "files", "path": str(home / "delivery" / name)}}) for name, version in VERSIONS.items()}
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TEST_VAULT_URL", databases.vault)
             patch.setenv("TEST_TRIAL_URL", databases.trial)
             places = Places(vault="env:TEST_VAULT_URL", trial="env:TEST_TRIAL_URL")
             settings = shipped.settings.model_copy(update={"databases": places})
-            asked = shipped.model_copy(update={"settings": settings, "hospitals": {"east": east}})
-            with opened(asked, home, secret=b"a secret of the tests") as work:
+            small = shipped.model_copy(update={"settings": settings, "hospitals": asked})
+            with opened(small, home, secret=b"a secret of the tests") as work:
                 yield work

@@ -33,7 +33,7 @@ from tests.databases import BACKENDS
 from tests.web.conftest import PASSWORD
 from tests.web.small import PATIENTS, Small, correct
 
-SETTLES = {"unit_unknown": ("dm", "dm2"), "grades_disagree": ("inv", "inveast"), "readers_disagree": ("adj",)}
+SETTLES = {"unit_implausible": ("dm", "dm2"), "grades_disagree": ("inv", "inveast"), "readers_disagree": ("adj",)}
 """Who of the cast settles each kind (docs/conflicts.md); all three kinds block a cut."""
 MANAGERS, INVESTIGATORS = ("dm", "dm2"), ("inv", "inveast")
 KINDS = st.sampled_from(sorted(PATIENTS))
@@ -42,7 +42,7 @@ FIT = st.sampled_from([True, True, False])
 """Whether whoever acts is somebody who may; else anybody."""
 CHOICES = st.sampled_from(["confirm", "exclude", "defer", "override"])
 FLAWS = st.sampled_from(["", "", "", "", "old page", "old values", "no reason", "no source", "no meaning"])
-OVERRIDES = {"unit_unknown": '{"value_text": "41"}', "grades_disagree": '{"grade": 2}',
+OVERRIDES = {"unit_implausible": '{"size_um": 13000}', "grades_disagree": '{"grade": 2}',
              "readers_disagree": '{"size_um": 19000}'}
 STEPS = {"sent": ("open", "re-queried"), "answered": ("sent",), "re-queried": ("answered", "closed"),
          "closed": ("open", "sent", "answered", "re-queried")}
@@ -87,7 +87,7 @@ class Workflow(RuleBasedStateMachine):
         """A fresh study. Settling costs the most: a sixth of the sequences do it, an eighth of those lock a cut."""
         self.stack = ExitStack()
         self.work = self.stack.enter_context(self.small.copy())
-        object.__setattr__(self.work.study.settings, "review", Review(two_person=("unit_unknown",) if two else ()))
+        object.__setattr__(self.work.study.settings, "review", Review(two_person=("unit_implausible",) if two else ()))
         self.two, self.slow, self.locks = two, slow == 5, slow == 5 and locks == 7
         self.people = {one.name: one for one in self.work.vault.accounts()}
         rows = {str(one["kind"]): one for one in self.work.trial.all_rows("conflict")}
@@ -120,6 +120,10 @@ class Workflow(RuleBasedStateMachine):
     def _waiting(self, kind: str) -> bool:
         return any(one.kind == kind and one.state == "waiting" for one in self.proposals)
 
+    def _hidden(self, who: str, kind: str) -> bool:
+        """Whether a conflict is another hospital's."""
+        return bool(self.people[who].hospitals) and PATIENTS[kind][0] not in self.people[who].hospitals
+
     def _does(self, outcome: str, entries: int, act: Callable[[], Any]) -> Any:
         """Does what must end in this way; a refusal leaves no entry in the trail."""
         if outcome == "done":
@@ -140,10 +144,12 @@ class Workflow(RuleBasedStateMachine):
         """Somebody decides, or proposes, or may not."""
         who = SETTLES[kind][0] if fit else who
         needs = "investigator" if choice == "override" and kind != "readers_disagree" and who in MANAGERS else \
-            "second" if kind == "unit_unknown" and self.two and choice != "defer" else ""
+            "second" if kind == "unit_implausible" and self.two and choice != "defer" else ""
         signs = kind == "readers_disagree" and choice != "defer"
         outcome = "done"
-        if who not in SETTLES[kind] and not (needs == "investigator" and who in MANAGERS):
+        if self._hidden(who, kind):
+            outcome = "unusable"
+        elif who not in SETTLES[kind] and not (needs == "investigator" and who in MANAGERS):
             outcome = "forbidden"
         elif flaw == "no reason" or (flaw == "no source" and choice == "override"):
             outcome = "unusable"
@@ -173,7 +179,9 @@ class Workflow(RuleBasedStateMachine):
         those = INVESTIGATORS if one.needs == "investigator" else SETTLES[one.kind]
         who = next((name for name in those if name != one.by), who) if fit else who
         outcome = "done"
-        if who == one.by or who not in those:
+        if self._hidden(who, one.kind):
+            outcome = "unusable"
+        elif who == one.by or who not in those:
             outcome = "forbidden"
         elif one.state != "waiting" or (not refuse and (
                 one.fingerprint != self.prints[one.kind]
@@ -195,7 +203,7 @@ class Workflow(RuleBasedStateMachine):
         one = data.draw(st.sampled_from(self.decisions[-1:] if newest else self.decisions))
         who = SETTLES[one.kind][0] if fit else who
         outcome = "done"
-        if not reason:
+        if not reason or self._hidden(who, one.kind):
             outcome = "unusable"
         elif who not in SETTLES[one.kind]:
             outcome = "forbidden"
@@ -216,7 +224,7 @@ class Workflow(RuleBasedStateMachine):
     @rule()
     def correct(self) -> None:
         """East corrects a record: what was decided about the old values counts no more, and the conflict says so."""
-        correct(Path(self.work.study.hospitals["east"].pull.path or ""))
+        correct(self.work.folder / "delivery")
         flow.sync(self.work, [])
         self.corrected = True
         for kind, key in self.keys.items():
@@ -261,22 +269,24 @@ class Workflow(RuleBasedStateMachine):
         self._does(outcome, 1, lambda: desk.remark(self.work, self.people["inv"], self.keys[kind], words))
         self.remarks[kind] += outcome == "done"
 
-    @rule(kind=KINDS, hospital=st.sampled_from(["east", "east", "west"]))
+    @rule(kind=KINDS, hospital=st.sampled_from(["east", "west"]))
     def ask(self, kind: str, hospital: str) -> None:
         """A query goes to a hospital that the conflict is about."""
-        outcome = "done" if hospital == "east" else "unusable"
+        outcome = "done" if hospital == PATIENTS[kind][0] else "unusable"
         number = self._does(outcome, 1, lambda: desk.ask(self.work, self.people["dm"], self.keys[kind], hospital, "?"))
         if number is not None:
             self.queries.append([number, kind, "open"])
 
     @precondition(lambda self: self.queries)
-    @rule(who=st.sampled_from(["dm", "inv", "view"]), state=st.sampled_from(sorted(STEPS)),
+    @rule(who=st.sampled_from(["dm", "inv", "inveast", "view"]), state=st.sampled_from(sorted(STEPS)),
           words=st.sampled_from(["it is so", "it is so", ""]), data=st.data())
     def step(self, who: str, state: str, words: str, data: st.DataObject) -> None:
         """A query goes its way, by those who may, in the order that there is."""
         query = data.draw(st.sampled_from(self.queries))
         outcome = "done"
-        if who == "view" or (who == "inv" and state != "answered"):
+        if self._hidden(who, query[1]):
+            outcome = "unusable"
+        elif who == "view" or (who in INVESTIGATORS and state != "answered"):
             outcome = "forbidden"
         elif state in ("answered", "re-queried") and not words:
             outcome = "unusable"
