@@ -17,6 +17,7 @@ from fhir_adapter import flow
 from fhir_adapter.core.desk import Account, Role
 from fhir_adapter.review.kinds import KINDS
 from fhir_adapter.steps.accounts import hash_password
+from fhir_adapter.steps.worklist import words_of
 from fhir_adapter.steps.workspace import Workspace
 from tests.web.conftest import PASSWORD, Browser, Desk, served
 
@@ -41,7 +42,8 @@ def plant(work: Workspace, count: int) -> None:
                           kind.owner.value, kind.blocking, None))
         rows.append((key, kind.name, subject, hospital, "", "open", kind.blocking, kind.owner.value,
                      -1_000_000 * kind.blocking - rng.randrange(5) * 10_000 - 1, 1, message,
-                     f"2026-{rng.randrange(1, 11):02d}-01T00:00:00.000000+00:00", "", "", "", 0))
+                     f"2026-{rng.randrange(1, 11):02d}-01T00:00:00.000000+00:00", "", "", "", 0,
+                     words_of(message, subject, "", key)))
     with work.trial.database.writing() as transaction:
         transaction.insert("conflict", work.trial.tables.columns("conflict"), conflicts)
         transaction.insert("worklist", work.trial.tables.columns("worklist"), rows)

@@ -95,7 +95,6 @@ def sign_out(work: Workspace, visitor: Visitor) -> None:
 def queue(work: Workspace, viewer: Account, asked: Filter, after: tuple[int, str] | None, size: int) -> Queue:
     """A page of what a filter finds, with the counts of each facet under that filter."""
     asked = msgspec.structs.replace(asked, scope=viewer.scope)
-    rows = work.trial.listed_conflicts(asked, after, size + 1)
     counts: dict[str, dict[str, int]] = {"kind": {}, "severity": {}, "hospital": {}, "assignee": {}, "state": {}}
     total = 0
     for kind, blocking, hospitals, assignee, state, number in work.trial.counted_conflicts(asked):
@@ -105,6 +104,7 @@ def queue(work: Workspace, viewer: Account, asked: Filter, after: tuple[int, str
         named += [("hospital", one) for one in msgspec.json.decode(hospitals)]
         for facet, value in named:
             counts[facet][value] = counts[facet].get(value, 0) + number
+    rows = work.trial.listed_conflicts(asked, after, size + 1, total)
     shown = tuple(rows[:size])
     more = (shown[-1].place, shown[-1].conflict_key) if len(rows) > size else None
     return Queue(rows=shown, total=total, counts=counts, after=more)

@@ -5,9 +5,10 @@ import threading
 from fhir_adapter import cuts, flow
 from fhir_adapter.core.desk import Account
 from fhir_adapter.core.errors import UsageError
-from fhir_adapter.steps import desking, overseeing
+from fhir_adapter.steps import desking, outcomes, overseeing
 from fhir_adapter.steps.accounts import by_account
-from fhir_adapter.steps.overseeing import Codes, Overview, Results
+from fhir_adapter.steps.outcomes import Results
+from fhir_adapter.steps.overseeing import Codes, Overview
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.desk_book import Signed
 from fhir_adapter.store.records import AuditEntry, Cut
@@ -33,22 +34,30 @@ def rerun(work: Workspace, viewer: Account, hospital: str) -> None:
     threading.Thread(target=run, name="rerun", daemon=True).start()
 
 
-def results(work: Workspace) -> Results:
-    """Headline numbers as of now."""
-    return overseeing.results(work)
+def results(work: Workspace, cut: str = "") -> Results:
+    """Headline numbers and tables, as of now or of a cut."""
+    return outcomes.results(work, cut)
 
 
-_DRAWN: dict[int, tuple[object, dict[str, bytes]]] = {}
-"""The figures of a study as last drawn: a pure function of what `state` tells, and slow."""
+_DRAWN: dict[str, dict[str, bytes]] = {}
+"""Figures as they were drawn, by what they were drawn from: slow to draw, and the same for the same conclusions."""
+
+_DRAWING = threading.Lock()
+"""A page asks for its figures at once: they are drawn once."""
+
+KEPT = 8
+"""Sets of figures that are kept: as of now, and of cuts."""
 
 
-def figure(work: Workspace, name: str) -> bytes | None:
-    """A figure as SVG; None where there is none of that name."""
-    state = overseeing.state(work)
-    known = _DRAWN.get(id(work))
-    if known is None or known[0] != state:
-        known = _DRAWN[id(work)] = (state, overseeing.figures(work))
-    return known[1].get(name)
+def figure(work: Workspace, name: str, cut: str = "") -> bytes | None:
+    """A figure as SVG, as of now or of a cut; None where there is none of that name."""
+    with _DRAWING:
+        found = outcomes.drawable(work, cut)
+        if found.mark not in _DRAWN:
+            while len(_DRAWN) >= KEPT:
+                del _DRAWN[next(iter(_DRAWN))]
+            _DRAWN[found.mark] = found.draw()
+        return _DRAWN[found.mark].get(name)
 
 
 def cut_list(work: Workspace) -> list[tuple[Cut, list[tuple[Signed, bool]]]]:

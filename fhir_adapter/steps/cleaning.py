@@ -6,10 +6,9 @@ import msgspec
 
 from fhir_adapter.core.desk import Account
 from fhir_adapter.review.disputes import digest
+from fhir_adapter.steps.showing import visible
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.worklist import Filter
-
-MOST = 1_000_000
 
 
 class Cleanliness(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,24 +22,25 @@ class Cleanliness(msgspec.Struct, frozen=True, kw_only=True):
     provisional: int
     endorsed: str
     holds: bool
+    settling: int = 0
 
     @property
     def clean(self) -> bool:
-        """Nothing is open that blocks a cut, and no query waits."""
-        return not self.blocking and not self.queries
+        """Nothing is open that blocks a cut, no query waits, and no decision is still being worked in."""
+        return not self.blocking and not self.queries and not self.settling
 
 
 def cleanliness(work: Workspace, viewer: Account) -> list[Cleanliness]:
     """Every subject that this person may see, by number."""
-    open_ones: dict[str, list[bool]] = {}
-    keys: dict[str, str] = {}
-    for row in work.trial.listed_conflicts(Filter(scope=viewer.scope), None, MOST):
-        keys[row.conflict_key] = row.subject
-        open_ones.setdefault(row.subject, []).append(row.blocking)
+    open_ones = work.trial.open_by_subject(Filter(scope=viewer.scope))
+    settling = work.trial.open_by_subject(Filter(scope=viewer.scope, state="settling"))
+    waiting = [one for one in work.vault.queries() if one.state != "closed"]
+    rows = work.trial.work_rows({one.conflict_key for one in waiting})
     asked: dict[str, int] = {}
-    for one in work.vault.queries():
-        if one.state != "closed" and one.conflict_key in keys:
-            asked[keys[one.conflict_key]] = asked.get(keys[one.conflict_key], 0) + 1
+    for one in waiting:
+        row = rows.get(one.conflict_key)
+        if row is not None and visible(row, viewer):
+            asked[row.subject] = asked.get(row.subject, 0) + 1
     times = work.trial.frames(("time_to_event",))["time_to_event"]
     unsure = times[times.provisional.astype(bool) & times.headline.astype(bool)].groupby("subject").size().to_dict()
     signed = {one.about.removeprefix("subject "): one for one in work.vault.signatures()
@@ -50,12 +50,14 @@ def cleanliness(work: Workspace, viewer: Account) -> list[Cleanliness]:
         hospitals = tuple(json.loads(known["hospitals"]))
         if viewer.scope is not None and not set(hospitals) & set(viewer.scope):
             continue
-        subject, blocks = known["subject"], open_ones.get(known["subject"], [])
+        subject = known["subject"]
+        blocking, others = open_ones.get(subject, (0, 0))
         endorsed = signed.get(subject)
         found.append(Cleanliness(
-            subject=subject, hospitals=hospitals, blocking=sum(blocks), others=len(blocks) - sum(blocks),
+            subject=subject, hospitals=hospitals, blocking=blocking, others=others,
             queries=asked.get(subject, 0), provisional=int(unsure.get(subject, 0)),
             endorsed=f"{endorsed.printed}, {endorsed.signed_at[:10]}" if endorsed else "",
+            settling=sum(settling.get(subject, (0, 0))),
             holds=endorsed is not None and endorsed.content == content_of_subject(work, subject)))
     return found
 

@@ -6,14 +6,11 @@ import io
 import msgspec
 
 from fhir_adapter.core.desk import Account
-from fhir_adapter.core.figures import Summary
 from fhir_adapter.core.runs import CompletenessRow
 from fhir_adapter.review.kinds import CODES
-from fhir_adapter.steps import reporting
 from fhir_adapter.steps.projecting import completeness
-from fhir_adapter.steps.settling import DECISIONS
 from fhir_adapter.steps.suggesting import Suggestion, suggestions
-from fhir_adapter.steps.summing_up import median_text, rate_text, unacknowledged
+from fhir_adapter.steps.summing_up import unacknowledged
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.bookkeeping import WorkRow
 from fhir_adapter.store.records import Run
@@ -44,46 +41,6 @@ def overview(work: Workspace, viewer: Account) -> Overview:
         types=tuple(sorted({row.type for row in rows})),
         cells={(row.hospital, row.type): row for row in rows}, runs=tuple(runs),
         refused={name: unacknowledged(work, name) for name in seen})
-
-
-class Results(msgspec.Struct, frozen=True, kw_only=True):
-    """Headline numbers in words, beside what they rest on."""
-
-    lines: tuple[tuple[str, str], ...]
-    summary: Summary
-    open: int
-    blocking: int
-    incomplete: tuple[str, ...]
-    cutoff: str
-
-
-def results(work: Workspace) -> Results:
-    """The study's results as of now."""
-    made = reporting.summarise(work)
-    months = float(work.study.protocol.time_to_event.days_per_month)
-    lines = [("ORR, confirmed", rate_text(made.orr_confirmed)), ("ORR, unconfirmed", rate_text(made.orr_unconfirmed))]
-    lines += [(f"{one.endpoint}{', ' + one.rule.replace('_', ' ') if one.rule else ''}", median_text(one, months))
-              for one in made.curves]
-    for ae in made.adverse_events:
-        grades = ", ".join(f"grade {grade}: {count}" for grade, count in sorted(ae.worst_grade.items()))
-        said = f"{ae.any} of {ae.n} participants; worst {grades}"
-        lines.append((f"Adverse events, {ae.name.replace('_', ' ')}", said))
-    counted = work.trial.counted_conflicts(Filter())
-    return Results(
-        lines=tuple(lines), summary=made, open=sum(row[-1] for row in counted),
-        blocking=sum(row[-1] for row in counted if row[1]), cutoff=reporting.latest_clinical_date(work),
-        incomplete=tuple(f"{row.type} of {row.hospital}" for row in completeness(work) if row.open_since))
-
-
-def figures(work: Workspace) -> dict[str, bytes]:
-    """The figures of the report as of now: SVG by name."""
-    return {name: one.image.svg for name, one in reporting.figures(work).items() if one.image is not None}
-
-
-def state(work: Workspace) -> tuple[object, ...]:
-    """What changes when results may have: the last decision worked in, and the last run."""
-    runs = work.vault.runs(1)
-    return (work.trial.cursor(DECISIONS).seq, *((runs[0].id, runs[0].ended_at) if runs else ()))
 
 
 class Codes(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,6 @@ import pandas as pd
 from fhir_adapter import __version__, endpoints, report
 from fhir_adapter.core.figures import Completeness, OpenConflict, Summary, Table
 from fhir_adapter.report import Context
-from fhir_adapter.report.page import Figure, drawn_figures
 from fhir_adapter.review.kinds import KINDS
 from fhir_adapter.steps.projecting import completeness
 from fhir_adapter.steps.workspace import Workspace
@@ -34,12 +33,6 @@ def write(work: Workspace, folder: Path, *, notice: str = "") -> list[Path]:
     """Writes the page and its figures below `folder`."""
     frames = conclusions(work)
     return report.write(frames, endpoints.summary(frames, work.study.protocol), _context(work, notice, frames), folder)
-
-
-def figures(work: Workspace) -> dict[str, Figure]:
-    """The report's figures as of now, by name."""
-    frames = conclusions(work)
-    return drawn_figures(frames, endpoints.summary(frames, work.study.protocol), _context(work, "", frames))
 
 
 def tables(work: Workspace, frames: Frames, cutoff: str) -> tuple[Table, ...]:

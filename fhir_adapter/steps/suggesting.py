@@ -4,6 +4,7 @@ A suggestion decides nothing; it is a candidate that a person picks or does not.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -50,6 +51,7 @@ def suggestions(concepts: Concepts, words: Iterable[str], most: int = 5) -> list
     return sorted(best.values(), key=lambda one: (-one.score, one.list, one.concept))[:most]
 
 
+@lru_cache(maxsize=2)  # of a study that does not change while it is open
 def _names(concepts: Concepts) -> dict[str, list[tuple[str, str, str, str]]]:
     """Everything by which a concept is known: name -> (list, concept, label, what the name is)."""
     names: dict[str, list[tuple[str, str, str, str]]] = {}

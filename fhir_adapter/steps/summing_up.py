@@ -91,7 +91,7 @@ def status(work: Workspace) -> Status:
         if unanswered:
             lines.append(f"{unanswered} questions to {name} have no whole answer; the next sync asks again.")
     lines.append(f"{unacknowledged(work)} refused records wait to be acknowledged (problems list).")
-    lines.append(f"{len(conflicts(work))} conflicts are open (conflicts list).")
+    lines.append(f"{work.trial.open_conflicts()} conflicts are open (conflicts list).")
     return Status(completeness(work), runs, lines)
 
 

@@ -59,8 +59,14 @@ def _rows(work: Workspace, conflicts: Iterable[dict[str, Any]], keys: Collection
                            endpoints=held.get((one["subject"], kind.name), 0),
                            moves=moves.get((key, one["fingerprint"]))),
             since=since.get(key, ""), assignee=assignment.assignee if assignment else "",
-            due=assignment.due if assignment else "", query=queries.get(key, ""), last_decision=last.get(key, 0))
+            due=assignment.due if assignment else "", query=queries.get(key, ""), last_decision=last.get(key, 0),
+            words=words_of(one["message"], one["subject"] or "", code_of(one), key))
     return found
+
+
+def words_of(message: str, subject: str, code: str, key: str) -> str:
+    """What a search looks through."""
+    return " ".join((message.partition(" Meanwhile:")[0], subject, code, key)).lower()
 
 
 def _state(conflict: dict[str, Any], decision: Decision | None, waiting: bool) -> str:

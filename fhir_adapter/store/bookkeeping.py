@@ -233,6 +233,7 @@ class WorkRow(Row, frozen=True, kw_only=True):
     due: Annotated[str, column("until when, a day")] = ""
     query: Annotated[str, column("state of the last query to a hospital")] = ""
     last_decision: Annotated[int, column("number of the last decision about it, undone or not; 0: none")] = 0
+    words: Annotated[str, column("what a search looks through, in lower case: what is wrong, subject, code, key")] = ""
 
 
 class ImpactRow(Row, frozen=True, kw_only=True):
@@ -277,7 +278,7 @@ class Outlook(Row, frozen=True, kw_only=True):
 class Cursor(Row, frozen=True, kw_only=True):
     """How far a source has been worked in: a hospital's versions, or the decisions."""
 
-    name: Annotated[str, column("hospital, or `decisions`")]
+    name: Annotated[str, column("hospital, `decisions`, or `worklist` (counts its changes)")]
     seq: Annotated[int, column("last sequence number worked in")]
     digest: Annotated[str, column("digest of the mappings that it was done with")]
 
@@ -339,7 +340,7 @@ DECLARED: tuple[Declared, ...] = (
     Declared("completeness", Completeness, ("hospital", "type", "mode"), False),
     Declared("worklist", WorkRow, ("conflict_key",), False,
              (("place", "conflict_key"), ("kind", "place", "conflict_key"), ("subject",), ("code",),
-              ("state", "kind", "blocking", "hospitals", "assignee"))),
+              ("state", "kind", "blocking", "hospitals", "assignee", "since"))),
     Declared("impact", ImpactRow, ("conflict_key",), False, (("subject",),)),
     Declared("sensitivity", SensitivityRow, ("conflict_key", "alternative", "subject", "endpoint", "rule"), False,
              (("subject",),)),

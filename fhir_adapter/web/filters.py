@@ -45,7 +45,7 @@ def read(given: Mapping[str, str], now: datetime, spans: Mapping[int, tuple[str,
         raise UsageError("`days` and `run` are numbers.")
     since = before = ""
     if fields["days"]:
-        before = (now - timedelta(days=min(int(fields["days"]), 36_500))).isoformat()
+        before = (now - timedelta(days=min(int(fields["days"]), 36_500))).isoformat(timespec="minutes")
     if fields["run"]:
         since, before = spans.get(int(fields["run"]), ("9999", "9999"))
     assignee = me if fields["assignee"] == "me" else fields["assignee"]

@@ -128,6 +128,27 @@ def test_a_cut_is_locked_and_verified(browser: Browser, sqlite_desk: Desk) -> No
         assert "Dana Manager" in page.inner_text("#cuts")
         page.click("button[aria-label='Verify interim']")
         assert "it is the same" in page.inner_text("#cuts")
+        page.click("#cuts a[href='/results?cut=interim']")
+        assert "Results of the cut interim" in page.inner_text("h1")
+        assert "signature valid" in page.inner_text("main")
+        page.wait_for_load_state("load")
+        assert page.evaluate("Array.from(document.images, one => one.naturalWidth > 0)") == [True] * 4
+        (kept,) = sqlite_desk.work.folder.glob("data/cuts/interim/csv/v_subject.csv")
+        kept.chmod(0o600)
+        kept.write_bytes(kept.read_bytes() + b"x")
+        page.reload()
+        assert "signature invalid" in page.inner_text("main")
+        assert "v_subject.csv has changed" in page.inner_text("main")
+
+
+def test_every_picture_of_the_results_is_seen(browser: Browser, sqlite_desk: Desk) -> None:
+    """Four figures, each loaded and drawn, without anybody scrolling to it."""
+    with signed_in(browser, sqlite_desk, "dm") as page:
+        page.goto("/results", timeout=60_000)  # until everything is loaded
+        sizes = page.evaluate("Array.from(document.images, one => [one.naturalWidth, one.clientHeight])")
+
+    assert len(sizes) == 4
+    assert all(wide > 0 and high > 100 for wide, high in sizes), sizes
 
 
 def test_every_page_is_for_everybody(browser: Browser, sqlite_desk: Desk) -> None:

@@ -102,6 +102,34 @@ def test_counts_and_pages_are_what_sql_says(desk: Desk) -> None:
         row[0] for row in everything if '"south"' in row[4]}
 
 
+def test_what_was_counted_is_counted_again_after_a_change(desk: Desk) -> None:
+    """Counts are kept until a row changes, by whatever hand, and not longer."""
+    work, viewer = desk.work, Account(name="dm", printed="", role=Role.REVIEWER)
+
+    def nobodys() -> int:
+        return story.queue(work, viewer, Filter(), None, 1).counts["assignee"].get("nobody", 0)
+
+    before, key = nobodys(), desk.conflict("unit_implausible")
+    with work.trial.database.writing() as transaction:  # a change that does not say so is not seen: counts are kept
+        transaction.run("UPDATE worklist SET assignee = 'x' WHERE conflict_key = ?", (key,))
+    assert nobodys() == before
+    story.assign(work, viewer, [key], "dm", "")
+    assert nobodys() == before - 1
+
+
+def test_a_search_finds_by_words_subject_code_and_key(desk: Desk) -> None:
+    """Whatever the case; the same rows as looking through all of them one by one."""
+    work, viewer = desk.work, Account(name="dm", printed="", role=Role.REVIEWER)
+    rows = work.trial.all_rows("worklist")
+    row = next(one for one in rows if one["subject"])
+    for said in (row["subject"].lower(), row["conflict_key"][3:12].upper(), "UNIT", "no such words"):
+        found = story.queue(work, viewer, Filter(search=said, state="all"), None, 100)
+        expected = {one["conflict_key"] for one in rows if said.lower() in " ".join(
+            (one["message"].split(" Meanwhile:")[0], one["subject"], one["code"], one["conflict_key"])).lower()}
+        assert {one.conflict_key for one in found.rows} == expected
+        assert found.total == len(expected)
+
+
 @pytest.mark.parametrize("address", [
     "/queue?state=nonsense", "/queue?days=x", "/queue?days=%C2%B2", "/queue?run=-1", "/queue?severity=x",
 ])

@@ -17,25 +17,31 @@ FIGURES = (("pfs", "Progression-free survival"), ("os", "Overall survival"), ("w
            ("swimmer", "Course of each subject"))
 
 
+NOTHING = (b'<svg xmlns="http://www.w3.org/2000/svg" width="480" height="120"><text x="240" y="64" fill="#55616f" '
+           b'font-family="sans-serif" font-size="15" text-anchor="middle">Nothing to draw yet</text></svg>')
+
+
 @router.get("/results")
 def results(request: Request, viewer: Viewing) -> Response:
-    """Headline numbers, figures, cuts."""
+    """Headline numbers, tables, figures, cuts; with `cut` in the address as that cut froze them."""
     return _page(request, viewer)
 
 
 def _page(request: Request, viewer: Viewing, proof: "list[str] | None" = None, name: str = "") -> Response:
-    work = request.app.state.work
-    return page(request, "results.html", results=whole.results(work), cuts=whole.cut_list(work), figures=FIGURES,
-                signs=allowed(viewer, "POST", "/results/cuts"), proof=proof, proved=name)
+    work, cut = request.app.state.work, request.query_params.get("cut", "")[:100]
+    return page(request, "results.html", results=whole.results(work, cut), cuts=whole.cut_list(work), figures=FIGURES,
+                signs=allowed(viewer, "POST", "/results/cuts"), proof=proof, proved=name, cut=cut)
 
 
 @router.get("/results/figures/{name}")
 def figure(request: Request, name: str) -> Response:
-    """A figure, as a picture: nothing in it runs."""
-    found = whole.figure(request.app.state.work, name)
-    if found is None:
+    """A figure, as a picture: nothing in it runs. Opened by itself it is a file to keep, not a page."""
+    if name not in dict(FIGURES):
         raise HTTPException(404, "There is no such figure.")
-    return Response(found, media_type="image/svg+xml")
+    cut = request.query_params.get("cut", "")[:100]
+    found = whole.figure(request.app.state.work, name, cut)
+    return Response(found or NOTHING, media_type="image/svg+xml", headers={
+        "content-disposition": f'attachment; filename="{name}.svg"'})
 
 
 class NewCut(BaseModel):

@@ -215,7 +215,7 @@ def _conflict_item() -> None:
 
 def _cursor() -> None:
     op.create_table('cursor',
-        sa.Column('name', sa.Text(), nullable=False, comment='hospital, or `decisions`'),
+        sa.Column('name', sa.Text(), nullable=False, comment='hospital, `decisions`, or `worklist` (counts its changes)'),
         sa.Column('seq', sa.Integer(), nullable=False, comment='last sequence number worked in'),
         sa.Column('digest', sa.Text(), nullable=False, comment='digest of the mappings that it was done with'),
         sa.PrimaryKeyConstraint('name', name='pk_cursor'),
@@ -709,6 +709,7 @@ def _worklist() -> None:
         sa.Column('due', sa.Text(), nullable=False, comment='until when, a day'),
         sa.Column('query', sa.Text(), nullable=False, comment='state of the last query to a hospital'),
         sa.Column('last_decision', sa.Integer(), nullable=False, comment='number of the last decision about it, undone or not; 0: none'),
+        sa.Column('words', sa.Text(), nullable=False, comment='what a search looks through, in lower case: what is wrong, subject, code, key'),
         sa.CheckConstraint("state IN ('open', 'deferred', 'proposed', 'changed', 'settling', 'closed')", name='ck_worklist_state'),
         sa.PrimaryKeyConstraint('conflict_key', name='pk_worklist'),
     comment="One conflict as the review desk's queue lists it; a projection, outside the digest."
@@ -716,7 +717,7 @@ def _worklist() -> None:
     op.create_index('ix_worklist_code', 'worklist', ['code'], unique=False)
     op.create_index('ix_worklist_kind_place_conflict_key', 'worklist', ['kind', 'place', 'conflict_key'], unique=False)
     op.create_index('ix_worklist_place_conflict_key', 'worklist', ['place', 'conflict_key'], unique=False)
-    op.create_index('ix_worklist_state_kind_blocking_hospitals_assignee', 'worklist', ['state', 'kind', 'blocking', 'hospitals', 'assignee'], unique=False)
+    op.create_index('ix_worklist_state_kind_blocking_hospitals_assignee_since', 'worklist', ['state', 'kind', 'blocking', 'hospitals', 'assignee', 'since'], unique=False)
     op.create_index('ix_worklist_subject', 'worklist', ['subject'], unique=False)
 
 
