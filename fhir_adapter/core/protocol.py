@@ -70,6 +70,8 @@ class Immune(Config):
     confirm_to_days: int = 56
     window_days: int = 2
     pending: Literal["event", "censor"] = "event"
+    symptom_visits: tuple[str, ...] = ()
+    """Visit names by which sources call a scan that was made early, for a new symptom."""
 
 
 class EndpointSettings(Config):

@@ -2,10 +2,11 @@
 
 A reader's own iRECIST values are taken when there is one; otherwise the series is computed from the lesions, and where
 no lesion is known from the reported RECIST values up to the first progression (which is iUPD; what follows is not
-known). New lesions of measurable size are new targets, at most 5 and 2 per organ, of one day the largest; the others
-count by growth. iPFS: the event is the first iUPD of the block that is confirmed. A block that is still open at the
-end counts too (`[irecist] pending`), and so does one after which treatment ended for clinical progression before it
-was reset. Source: endpoints.md §3, §0.10.
+known). A scan was made for a new symptom when its visit has one of the names in `[irecist] symptom_visits`. New
+lesions of measurable size are new targets, at most 5 and 2 per organ, of one day the largest; the others count by
+growth. iPFS: the event is the first iUPD of the block that is confirmed. A block that is still open at the end counts
+too (`[irecist] pending`), and so does one after which treatment ended for clinical progression before it was reset.
+Source: endpoints.md §3, §0.10.
 """
 
 import json
@@ -112,7 +113,8 @@ def series(computed: list[tuple[Reading, Found]], reported: list[tuple[Reading, 
         return Immune("reported", tuple(stated))
     if computed:
         baseline = next((one.baseline_um for one, _ in computed if one.baseline_um is not None), None)
-        answers = respond([_point(one, found) for one, found in computed], baseline, protocol.irecist)
+        symptom = frozenset(name.strip().casefold() for name in protocol.irecist.symptom_visits)
+        answers = respond([_point(one, found, symptom) for one, found in computed], baseline, protocol.irecist)
         return Immune("lesions", tuple(zip((one for one, _ in computed), answers, strict=True)))
     line: list[tuple[Reading, Answer]] = []
     for one, _ in reported:
@@ -148,14 +150,16 @@ def _stated(line: list[tuple[Reading, Found]], reports: dict[int, Report | None]
     return answers
 
 
-def _point(one: Reading, found: Found) -> Point:
+def _point(one: Reading, found: Found, symptom: frozenset[str]) -> Point:
+    """`symptom`: the visit names that say that a scan was made for a new symptom."""
     finding, extra = found.finding, found.seen
     return Point(
         day=one.first, overall=one.overall or "NE", targets=one.targets, sum_um=one.sum_um, complete=one.complete,
         cleared=finding is not None and finding.gone, non_target=one.non_target or "NONE", sizes=extra.sizes,
         growing=extra.growing, new=one.new_lesion == "unequivocal", gone=extra.gone,
         lesions=extra.lesions if one.new_lesion == "unequivocal" else frozenset(), new_targets=extra.targets,
-        others=extra.others, new_growing=extra.new_growing)
+        others=extra.others, new_growing=extra.new_growing,
+        symptom=(one.group.visit or "").strip().casefold() in symptom)
 
 
 def time_points(of: Immune, new_sums: dict[int, int]) -> Iterator[ImmuneTimePoint]:

@@ -38,6 +38,17 @@ def test_w40_confirmed_progression_is_dated_at_the_first_iupd() -> None:
     assert one(derived, "immune_time_point", "first_iupd", "categories", value="iCPD") == ("2023-02-13", '["target"]')
 
 
+@pytest.mark.parametrize(("names", "second"), [(("Symptom visit",), "iCPD"), ((), None)])
+def test_an_early_scan_for_a_new_symptom(names: tuple[str, ...], second: str | None) -> None:
+    """§3: a scan two weeks after the iUPD confirms only if made for a new symptom and showing another new lesion."""
+    derived = conclude(
+        treated(), table("lesion", "lesion role site\nT target lung\nN1 new liver"),
+        table("lesion_measurement", "lesion date mm visit\nT 2022-12-20 50 -\nT 2023-02-13 62 week_6\n"
+              "T 2023-02-27 62 symptom_visit\nN1 2023-02-27 12 symptom_visit"),
+        rules=protocol(irecist=Immune(symptom_visits=names)))
+    assert [value for _, value in line(derived)] == ["iUPD", second]
+
+
 def test_w44_new_targets_are_summed_by_themselves() -> None:
     """W44: 12 to 18 mm of a new target; the sum of the targets stays 58 and 57 mm."""
     derived = measured("T 2023-02-13 48\nN1 2023-02-13 12\nT 2023-03-23 47\nN1 2023-03-23 18")

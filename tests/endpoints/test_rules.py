@@ -124,6 +124,7 @@ def _point(text: str, baseline: int, nadir: int) -> Point:
         lesions=new,
         overall="PD" if worse or new or "nt" in seen else "NE" if total is None else stable,
         non_target="PD" if "nt" in seen else "NONE", growing=frozenset({"A"} if "nt" in seen else ()),
+        symptom="symptom" in seen,
         new_targets={word.partition("=")[0]: int(word.partition("=")[2]) * 1000 for word in seen if "=" in word})
 
 
