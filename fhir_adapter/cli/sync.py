@@ -140,9 +140,12 @@ def derive(
         return
     _concluded(subjects, json)
     table("What open conflicts can move", ("rank", "conflict", "kind", "subject", "ways", "subject values",
-                                           "study values"),
+                                           "study values", "with another"),
           [(one.rank, one.conflict_key[:12], one.kind, one.subject or "", len(one.effects), one.subject_values,
-            one.study_values) for one in impacts])
+            one.study_values, one.joint_values) for one in impacts])
+    if cut_short := {one.subject: one.untried for one in impacts if one.untried}:
+        tell([f"Cut short: {sum(cut_short.values())} ways of settling two conflicts together were not tried "
+              f"({len(cut_short)} subjects with many open conflicts)."], json)
 
 
 def status(study: StudyOption = HERE, json: JsonOption = False) -> None:

@@ -164,11 +164,14 @@ def _could_move(work: Workspace, row: Any) -> list[str]:
     if not impacts or impacts[0]["fingerprint"] != row.fingerprint:
         return []
     moved = work.trial.rows("sensitivity", "conflict_key", [row.key])
-    return [f"could move {impacts[0]['subject_values']} values of subjects and {impacts[0]['study_values']} of the "
-            f"study (rank {impacts[0]['rank']})",
-            *(f"    if {one['label']}: {one['subject'] or 'study'} {one['endpoint']}"
-              f"{', ' + one['rule'] if one['rule'] else ''}: {one['before'] or 'none'} -> {one['after'] or 'none'}"
-              for one in moved)]
+    one = impacts[0]
+    together = f"; {one['joint_values']} more together with another conflict" if one["joint_values"] else ""
+    left = f"; {one['untried']} ways of settling two together were not tried" if one["untried"] else ""
+    return [f"could move {one['subject_values']} values of subjects and {one['study_values']} of the study "
+            f"(rank {one['rank']}){together}{left}",
+            *(f"    if {way['label']}: {way['subject'] or 'study'} {way['endpoint']}"
+              f"{', ' + way['rule'] if way['rule'] else ''}: {way['before'] or 'none'} -> {way['after'] or 'none'}"
+              for way in moved)]
 
 
 def _facts(frame: Any) -> list[str]:

@@ -247,6 +247,8 @@ class ImpactRow(Row, frozen=True, kw_only=True):
     alternatives: Annotated[int, column("ways of settling it that were tried")]
     subject_values: Annotated[int, column("values of subjects that it can move")]
     study_values: Annotated[int, column("response rates and medians that it can move")]
+    joint_values: Annotated[int, column("further values of its subject, moved only together with another conflict")]
+    untried: Annotated[int, column("ways of settling two conflicts of its subject together that were left out")]
     moves: Annotated[str, column("endpoints that it can move, a sorted JSON list")]
 
 
@@ -256,6 +258,7 @@ class SensitivityRow(Row, frozen=True, kw_only=True):
     conflict_key: Annotated[str, column("the conflict")]
     alternative: Annotated[int, column("counts the ways of settling it from 1")]
     label: Annotated[str, column("the way, in words")]
+    other: Annotated[str, column("the conflict that would have to be settled too; empty for one alone")]
     subject: Annotated[str, column("trial number of the subject; empty for a value of the study")]
     endpoint: Annotated[str, column("endpoint, as `fhir-adapter trace` names it; ORR, DCR, MEDIAN ... of the study")]
     rule: Annotated[str, column("rule or part: censoring rules; confirmed, reader and source; population; term")]

@@ -4,13 +4,15 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+import pandas as pd
 import pytest
 
 from fhir_adapter import cuts, flow
 from fhir_adapter.review.alternatives import alternatives
 from fhir_adapter.steps import previewing, sensitivity
 from fhir_adapter.steps.identity import IDENTITY_KINDS
-from fhir_adapter.steps.settling import given, read, settled_and_derived
+from fhir_adapter.steps.settling import Read, given, read, settled_and_derived
 from fhir_adapter.steps.workspace import Workspace
 from tests.databases import Databases
 from tests.flow.conftest import Hall, databases
@@ -96,6 +98,53 @@ def _view(work: Workspace, subject: str, endpoint: str) -> dict[str, Any]:
         row = transaction.row(f"SELECT {', '.join(names)} FROM v_time_to_event WHERE subject = ? AND endpoint = ? "
                               "AND headline", (subject, endpoint))
     return dict(zip(names, row, strict=True))
+
+
+def _read_twice(work: Workspace, factor: int) -> tuple[str, Read]:
+    """The facts of one subject with two targets, both of which a second reader measured so many times as large on the
+    first scan after the baseline.
+    """
+    known = given(work)
+    for subject in sorted(set(work.trial.frames(("lesion_measurement",))["lesion_measurement"].subject)):
+        said = read(work, [subject], known, shared=False)
+        sizes, lesions = said.frames["lesion_measurement"], said.frames["lesion"]
+        targets = sorted(set(sizes.lesion))[:2]
+        both = sizes[sizes.lesion.isin(targets) & sizes.size_um.notna()]
+        days = sorted(str(day) for day, rows in both.groupby("date") if rows.lesion.nunique() == len(rows) == 2)
+        if len(days) < 2 or both.size_um.min() * factor < 2 * both.size_um.max():
+            continue
+        twice = both[both.date == days[1]]
+        other = twice.assign(size_um=twice.size_um * factor, performer="another", position=twice.position + 100,
+                             fact_key=[f"{number:032x}" for number in range(2)])
+        return subject, msgspec.structs.replace(said, frames={
+            **said.frames, "lesion_measurement": pd.concat([both.astype(object), other.astype(object)]),
+            "lesion": lesions[lesions.lesion.isin(targets)].assign(role="target")})
+    raise AssertionError("nobody has two lesions measured on two scans")
+
+
+@pytest.mark.hard
+def test_two_together_move_what_neither_moves_alone(tried: Tried, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two lesions read twice, either reading alone a progression: only if both are wrong is there none.
+
+    By hand: provisional is the worse reading (endpoints.md, end of §0), ten times the size; without one of the two the
+    sum of both is still over 120 % of what it was and 5 mm more. Each has three ways (either reading, or neither), so
+    there are nine together, of which eight may be tried here.
+    """
+    monkeypatch.setattr(sensitivity, "MOST_PAIRS", 8)
+    work, _, _ = tried
+    subject, said = _read_twice(work, 10)
+    found = [one for one in sensitivity.of_subjects(work, [subject], said, given(work)) if one.joint]
+    assert {one.kind for one in found} == {"readers_disagree"}
+    assert len(found) == 2
+    best = ("BOR", "unconfirmed, investigator, lesions")
+    for one, other in (found, found[::-1]):
+        assert best not in {(each.endpoint, each.rule) for effect in one.effects for each in effect.changes}
+        moved = {(each.endpoint, each.rule): each for joint in one.joint for each in joint.changes}
+        assert moved[best].before == "PD"
+        assert moved[best].after != "PD"
+        assert {joint.other for joint in one.joint} == {other.conflict_key}
+        assert one.joint_values > 0
+        assert one.untried == 1
 
 
 @pytest.mark.hard

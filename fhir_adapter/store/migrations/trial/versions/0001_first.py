@@ -405,6 +405,8 @@ def _impact() -> None:
         sa.Column('alternatives', sa.Integer(), nullable=False, comment='ways of settling it that were tried'),
         sa.Column('subject_values', sa.Integer(), nullable=False, comment='values of subjects that it can move'),
         sa.Column('study_values', sa.Integer(), nullable=False, comment='response rates and medians that it can move'),
+        sa.Column('joint_values', sa.Integer(), nullable=False, comment='further values of its subject, moved only together with another conflict'),
+        sa.Column('untried', sa.Integer(), nullable=False, comment='ways of settling two conflicts of its subject together that were left out'),
         sa.Column('moves', sa.Text(), nullable=False, comment='endpoints that it can move, a sorted JSON list'),
         sa.PrimaryKeyConstraint('conflict_key', name='pk_impact'),
     comment='What an open conflict could move, as the last `derive --sensitivity` found it; gone once its subject changes.'
@@ -558,6 +560,7 @@ def _sensitivity() -> None:
         sa.Column('conflict_key', sa.Text(), nullable=False, comment='the conflict'),
         sa.Column('alternative', sa.Integer(), nullable=False, comment='counts the ways of settling it from 1'),
         sa.Column('label', sa.Text(), nullable=False, comment='the way, in words'),
+        sa.Column('other', sa.Text(), nullable=False, comment='the conflict that would have to be settled too; empty for one alone'),
         sa.Column('subject', sa.Text(), nullable=False, comment='trial number of the subject; empty for a value of the study'),
         sa.Column('endpoint', sa.Text(), nullable=False, comment='endpoint, as `fhir-adapter trace` names it; ORR, DCR, MEDIAN ... of the study'),
         sa.Column('rule', sa.Text(), nullable=False, comment='rule or part: censoring rules; confirmed, reader and source; population; term'),
