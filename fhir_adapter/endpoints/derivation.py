@@ -146,7 +146,8 @@ def _derived(facts: dict[str, pd.DataFrame], protocol: Protocol, terms: Concepts
         known.trial, {name: one.span(protocol.toxicity.teae_window_days) for name, one in treated.items()},
         {name: one.doubted for name, one in treated.items()})
     frames["lab_toxicity"] = graded[lab_toxicity.COLUMNS]
-    doubts += [*ae_checks.doubts(known.trial), *lab_events.doubts(known.trial, graded)]
+    doubts += [*ae_checks.doubts(known.trial), *lab_events.doubts(known.trial, graded),
+               *lab_events.differing(known.trial, graded)]
     return Derived(frames, frame_of_doubts(doubts))
 
 

@@ -15,9 +15,9 @@ from fhir_adapter.core.checks import STUDY_DRUGS, Check, Place
 from fhir_adapter.core.dates import PartialDate
 from fhir_adapter.core.errors import UsageError
 from fhir_adapter.core.study import Protocol
-from fhir_adapter.review import rules
+from fhir_adapter.review import overdue, rules
 from fhir_adapter.review.disputes import Dispute, Member
-from fhir_adapter.review.kinds import BY_NAME
+from fhir_adapter.review.kinds import BY_NAME, OVERDUE_KINDS
 
 Frames = dict[str, pd.DataFrame]
 Row = Any
@@ -61,7 +61,7 @@ def broken(frames: Frames, checks: tuple[Check, ...], protocol: Protocol) -> Ite
             told: Iterable[Row] = frame.sort_values("fact_key").itertuples()
             for row in told:
                 by_subject.setdefault(row.subject, {}).setdefault(table, []).append(row)
-    for check in checks:
+    for check in (one for one in checks if one.rule in RULES):
         for subject, rows in sorted(by_subject.items()):
             found = RULES[check.rule](Sight(rows, check, protocol))
             if found:
@@ -71,9 +71,10 @@ def broken(frames: Frames, checks: tuple[Check, ...], protocol: Protocol) -> Ite
 def _known(checks: tuple[Check, ...], frames: Frames) -> None:
     for check in checks:
         places = [one for one in (check.left, check.right) if one is not None]
-        if check.rule not in RULES or check.kind not in BY_NAME:
+        if check.rule not in (*RULES, *overdue.RULES) or check.kind not in BY_NAME \
+                or (check.rule in overdue.RULES) != (check.kind in OVERDUE_KINDS):
             raise UsageError(f"mappings/checks.csv: {check.name}: no such rule or kind of conflict; "
-                             f"rules are {', '.join(sorted(RULES))}")
+                             f"rules are {', '.join(sorted((*RULES, *overdue.RULES)))}")
         for one in places:
             frame = frames.get(one.table)
             if frame is not None and not {one.column, one.name or one.column} <= set(frame.columns):
@@ -124,4 +125,4 @@ def _days(written: str) -> tuple[date, date]:
 
 
 RULES: dict[str, Rule] = {"not_before": _not_before, "not_after": _not_after, **rules.ALL}
-"""Every rule that a row may name."""
+"""Every rule that a row may name, besides those of what is overdue (review/overdue.py)."""

@@ -101,6 +101,12 @@ KINDS = (
           _PICK),
     _kind("expected_not_received", "Something expected that is missing", _MANAGER, "it is missing",
           ("confirm", "defer"), blocking=False),
+    _kind("no_contact", "A subject of whom nobody has heard for too long", _MANAGER,
+          "censored at the last proof of life", ("confirm", "defer"), blocking=False),
+    _kind("scan_missing", "A planned scan that has not come", _MANAGER,
+          "the assessment counts as missed", ("confirm", "defer"), blocking=False),
+    _kind("ae_grade_differs", "An adverse event whose grade is not the one of its values", _INVESTIGATOR,
+          "the grade counts as reported", ("confirm", "override", "exclude", "defer"), blocking=False),
     _kind("serious_event_not_reported", "A serious event of the safety database that no hospital reports",
           _INVESTIGATOR, "only what hospitals report counts", ("confirm", "defer")),
     _kind("safety_report_differs", "The safety database and a hospital differ about one event", _INVESTIGATOR,
@@ -112,5 +118,7 @@ KINDS = (
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 CODE_KINDS = frozenset(kind.name for kind in CODES)
+OVERDUE_KINDS = frozenset({"no_contact", "scan_missing"})
+"""Conflicts about what is overdue: whether they are there depends on the day that a hospital has reached."""
 UNIT_KINDS = frozenset({"unit_unknown", "unit_contradicts_code"})
 """Conflicts about units: like those about codes one for every record of a hospital that carries it."""

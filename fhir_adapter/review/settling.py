@@ -88,6 +88,12 @@ def settle(frames: Frames, origins: pd.DataFrame, disputes: Iterable[Dispute],
     return Settled(settled, conflicts, overrides)
 
 
+def judged(disputes: Iterable[Dispute], decisions: Iterable[Decision]) -> list[Conflict]:
+    """Disputes that hold no facts as conflicts, by key: closed where a decision about the same values is in force."""
+    last = standing_decisions(decisions)
+    return [_judged(one, last.get(one.key)) for one in sorted(disputes, key=lambda one: one.key)]
+
+
 def standing_decisions(decisions: Iterable[Decision]) -> dict[str, Decision]:
     """The decision in force for each conflict: the newest that no later one undoes."""
     ordered = sorted(decisions, key=lambda one: one.number)

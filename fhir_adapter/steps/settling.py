@@ -13,12 +13,13 @@ from fhir_adapter.endpoints import derive
 from fhir_adapter.endpoints.derivation import Derived
 from fhir_adapter.review.checks import broken
 from fhir_adapter.review.disputes import Dispute, Member, scope_of
-from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS
+from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS, OVERDUE_KINDS
 from fhir_adapter.review.settling import Conflict, Frames, Settled, closed_elsewhere, record_disputes, settle
 from fhir_adapter.steps.codes import scope_of_decision
 from fhir_adapter.steps.deciding import MAPPING
 from fhir_adapter.steps.identity import IDENTITY_KINDS, identity_disputes
 from fhir_adapter.steps.leases import renewed
+from fhir_adapter.steps.waiting import overdue_conflicts
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.records import Lease
 from fhir_adapter.store.trial import Place, Settling
@@ -68,6 +69,8 @@ def conclude(work: Workspace, lease: Lease, told: Progress, *, everyone: bool = 
         lease = renewed(work, lease)
         _conclude_some(work, lease, lot, known, shared=done == 0)
         done += len(lot)
+    if subjects:
+        write_overdue(work, lease, known.decisions)
     last = max((one.number for one in known.decisions), default=0)
     if work.trial.cursor(DECISIONS).seq != last:
         work.trial.set_cursor(lease, DECISIONS, Place(last, ""))
@@ -129,9 +132,16 @@ def _conclude_some(work: Workspace, lease: Lease, subjects: Sequence[str], known
         conflicts += [_closed(one, hospitals) for one in gone]
     work.trial.write_settling(lease, Settling(
         subjects=subjects, standings=_standings(settled), conflicts=conflicts, shared=shared,
-        overrides=settled.overrides, labels=worked.labels,
+        overrides=settled.overrides, labels=worked.labels, kept=tuple(OVERDUE_KINDS),
     ))
     work.trial.write_conclusions(lease, subjects, worked.derived.frames)
+
+
+def write_overdue(work: Workspace, lease: Lease, decisions: Sequence[Decision],
+                  subjects: Sequence[str] | None = None) -> None:
+    """Writes what is overdue of these subjects (None: of all) as conflicts; the conclusions must have been written."""
+    found = [_row(one) for one in overdue_conflicts(work, decisions, subjects)]
+    work.trial.write_conflicts(lease, found, tuple(OVERDUE_KINDS), subjects)
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -187,6 +197,7 @@ def conclude_decided(work: Workspace, lease: Lease) -> list[str] | None:
         lease = renewed(work, lease)
         _conclude_some(work, lease, subjects[start : start + AT_ONCE], known, shared=False)
     if fresh:
+        write_overdue(work, lease, decisions, subjects)
         work.trial.set_cursor(lease, DECISIONS, Place(max(one.number for one in decisions), ""))
     return subjects
 

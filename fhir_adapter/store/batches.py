@@ -50,6 +50,7 @@ class Settling(msgspec.Struct, frozen=True, kw_only=True):
     (tuples become JSON lists; `values` is written to `values_text`), and `members` with the columns of
     `conflict_item`. `overrides`: rows by table whose origin is a decision (`hospital` is `decision`, `resource` the
     conflict's key, `ordinal` the decision's number). `labels`: (fact_key, label) of lesions.
+    `kept`: kinds of conflict that stay as they are (`write_conflicts` writes them).
     """
 
     subjects: Collection[str]
@@ -58,3 +59,4 @@ class Settling(msgspec.Struct, frozen=True, kw_only=True):
     shared: bool = True
     overrides: Mapping[str, Sequence[Mapping[str, Any]]] = {}
     labels: Sequence[tuple[str, str]] = ()
+    kept: Collection[str] = ()

@@ -1,7 +1,7 @@
 """Writing what was settled and concluded: standings, conflicts, overrides, conclusions."""
 # ruff: noqa: S608 - names of tables and columns are our own; values always go in as parameters
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -100,15 +100,35 @@ class SettledFacts(OpenTrial):
                     changes.append((*new, key))
             transaction.update(table, ("standing", "held_by"), ("fact_key",), changes)
 
+    def write_conflicts(self, lease: Lease, conflicts: Sequence[Any], kinds: Collection[str],
+                        subjects: Collection[str] | None = None) -> None:
+        """Writes all conflicts of these kinds of these subjects (None: of all) in one transaction.
+
+        Raises:
+            LeaseHeld: a later holder of the lease has written here.
+        """
+        with self.database.writing() as transaction:
+            require_fence(transaction, lease)
+            names = listed(self.tables.columns("conflict"))
+            old = transaction.rows_in(f"SELECT {names} FROM conflict WHERE kind IN (?)", list(kinds))
+            mine = self.tables.columns("conflict").index("subject")
+            self._replace(transaction, conflicts, [row for row in old if subjects is None or row[mine] in subjects])
+
     def _conflicts(self, transaction: Transaction, settling: Settling) -> None:
-        columns = self.tables.columns("conflict")
-        new = {row[0]: (row, self._items(row[0], item)) for item in settling.conflicts
-               for row in (self.tuple_of("conflict", item),)}
-        names = listed(columns)
+        names = listed(self.tables.columns("conflict"))
         old = list(transaction.rows_in(f"SELECT {names} FROM conflict WHERE subject IN (?)", list(settling.subjects)))
-        old += transaction.rows_in(f"SELECT {names} FROM conflict WHERE key IN (?)", list(new))
+        keys = [self.tuple_of("conflict", item)[0] for item in settling.conflicts]
+        old += transaction.rows_in(f"SELECT {names} FROM conflict WHERE key IN (?)", keys)
         if settling.shared:
             old += transaction.rows(f"SELECT {names} FROM conflict WHERE subject IS NULL")
+        kind = self.tables.columns("conflict").index("kind")
+        self._replace(transaction, settling.conflicts, [row for row in old if row[kind] not in settling.kept])
+
+    def _replace(self, transaction: Transaction, conflicts: Sequence[Any], old: Iterable[Any]) -> None:
+        """Conflicts in the place of old rows; what is the same stays untouched."""
+        columns = self.tables.columns("conflict")
+        new = {row[0]: (row, self._items(row[0], item)) for item in conflicts
+               for row in (self.tuple_of("conflict", item),)}
         known = {row[0]: tuple(self._typed("conflict", row).values()) for row in old}
         items: dict[str, list[tuple[Any, ...]]] = {}
         for row in transaction.rows_in(

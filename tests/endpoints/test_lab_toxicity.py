@@ -1,5 +1,6 @@
 """Baselines, worst grades on treatment, shifts, and values without an adverse event. endpoints.md §11, §0.12, §0.21."""
 
+import json
 from typing import Any
 
 import pandas as pd
@@ -126,3 +127,30 @@ def test_someone_who_was_never_treated_has_grades_but_nothing_on_treatment() -> 
 
     derived = derive(facts(results(anc("0.8", "2023-01-20"))), PROTOCOL, study()[0])
     assert rows(derived, "lab_toxicity", "grade", "is_baseline", "on_treatment") == [(3, False, False)]
+
+
+@pytest.mark.parametrize(("event", "said"), [
+    ("Neutrophil_count_decreased 3 2023-01-20 2023-01-27", None),
+    ("Neutrophil_count_decreased 2 2023-01-20 2023-01-27", ("2", "3")),
+    ("Neutrophil_count_decreased 4 2023-01-20 2023-01-27", None),
+    ("Neutrophil_count_decreased 1 2023-01-21 2023-01-27", None),
+    ("Neutrophil_count_decreased 2 2023-01-20 2023-01-27\nNeutrophil_count_decreased 3 2023-01-19 2023-01-21", None),
+    ("Neutrophil_count_decreased 4 2022-12-28 2022-12-30", ("4", "0")),
+    ("Neutrophil_count_decreased 4 2023-01-01 2023-01-04", None),
+    ("Neutrophil_count_decreased 2 2022-12-28 2022-12-30", ("2", "0")),
+    ("Neutrophil_count_decreased 1 2022-12-28 2022-12-30", None),
+    ("Neutrophil_count_decreased 5 2023-01-20 -", None),
+    ("Neutrophil_count_decreased - 2023-01-20 -", None),
+    ("Neutrophil_count_decreased 1 - -", None),
+    ("Febrile_neutropenia 4 2023-01-20 2023-01-22", None),
+])
+def test_an_event_whose_grade_is_not_the_one_of_its_values(event: str, said: tuple[str, str] | None) -> None:
+    """0.8 is grade 3, 2.0 grade 0 (CTCAE v5.0, neutrophils): too low at once, too high from two grades apart.
+
+    Another event of that day explains the value; no value on its days, no onset, or a grade of 5 contradict nothing.
+    """
+    derived = graded(anc("2.0", BEFORE), anc("0.8", "2023-01-20"), more=table("adverse_event", EVENT + event))
+    found = derived.doubts[derived.doubts.kind == "ae_grade_differs"]
+
+    assert [tuple(json.loads(one)) for one in found["values"]] == ([] if said is None else [(ANC, *said)])
+    assert not found["holds"].any()
