@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from fhir_adapter.core.figures import Subgroup, Summary, Table
     from fhir_adapter.core.study import Protocol
     from fhir_adapter.endpoints.derivation import Derived
+    from fhir_adapter.endpoints.held import Open
 
 __all__ = ["ALL", "Conclusion", "ae_summary", "derive", "report_tables", "subgroup_estimates", "subgroups", "summary"]
 
 
 def derive(
     facts: "dict[str, pd.DataFrame]", protocol: "Protocol", terms: "Concepts", *, cut_off: str | None = None,
-    doubted: "Mapping[str, Iterable[str]] | None" = None,
+    doubted: "Mapping[str, Iterable[Open]] | None" = None,
 ) -> "Derived":
     """Every conclusion table from the facts that stand, and the doubts found on the way (see `derivation`)."""
     from fhir_adapter.endpoints import derivation

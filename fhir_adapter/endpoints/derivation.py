@@ -39,7 +39,7 @@ from fhir_adapter.endpoints.conclusions import ALL, AssessmentCompliance, BestRe
 from fhir_adapter.endpoints.doubts import Doubt, frame_of_doubts
 from fhir_adapter.endpoints.frames import Ground, Trial, day, frame_of, lots, together, written
 from fhir_adapter.endpoints.grouping import Series
-from fhir_adapter.endpoints.held import Held
+from fhir_adapter.endpoints.held import Held, Open, marked
 from fhir_adapter.endpoints.overall_survival import Alive, survive
 from fhir_adapter.endpoints.progression_free import History, policy, table_a
 from fhir_adapter.endpoints.readings import Reading
@@ -106,13 +106,13 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
 
 def derive(
     facts: dict[str, pd.DataFrame], protocol: Protocol, terms: Concepts, *, cut_off: str | None = None,
-    doubted: Mapping[str, Iterable[str]] | None = None,
+    doubted: Mapping[str, Iterable[Open]] | None = None,
 ) -> Derived:
     """Every conclusion from the facts that stand (`current` and `held`), and the doubts found on the way.
 
     `facts`: one frame per table with the fact columns and `held_kind`; missing tables and columns are empty. With
-    `cut_off` (`YYYY-MM-DD`) later facts are invisible. `doubted` names by subject the kinds of open conflicts that
-    hold no fact (`activity_after_death`, an identity): they make the conclusions that they concern provisional.
+    `cut_off` (`YYYY-MM-DD`) later facts are invisible. `doubted` names by subject the open conflicts, also those that
+    hold no fact (`activity_after_death`, an identity, a retracted record): they make what they concern provisional.
     Nobody's conclusions rest on another subject's facts: many subjects are derived in lots, which bounds the memory.
     """
     parts = [_derived(some, protocol, terms, cut_off, doubted) for some in lots(facts, AT_ONCE)]
@@ -123,7 +123,7 @@ def derive(
 
 
 def _derived(facts: dict[str, pd.DataFrame], protocol: Protocol, terms: Concepts, cut_off: str | None,
-             doubted: Mapping[str, Iterable[str]] | None) -> Derived:
+             doubted: Mapping[str, Iterable[Open]] | None) -> Derived:
     trial = Trial.of(cutoff.cut(facts, cut_off), protocol, terms)
     known = _known(facts, trial, cut_off, Held(trial, doubted))
     doubts = [*known.therapy.doubts, *known.read.doubts]
@@ -148,7 +148,7 @@ def _derived(facts: dict[str, pd.DataFrame], protocol: Protocol, terms: Concepts
     frames["lab_toxicity"] = graded[lab_toxicity.COLUMNS]
     doubts += [*ae_checks.doubts(known.trial), *lab_events.doubts(known.trial, graded),
                *lab_events.differing(known.trial, graded)]
-    return Derived(frames, frame_of_doubts(doubts))
+    return Derived(marked(frames, doubted or {}), frame_of_doubts(doubts))
 
 
 def _key(row: msgspec.Struct, names: tuple[str, ...]) -> tuple[object, ...]:

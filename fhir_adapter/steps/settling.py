@@ -11,6 +11,7 @@ from fhir_adapter.core.conflicts import Decision
 from fhir_adapter.core.runs import Progress
 from fhir_adapter.endpoints import derive
 from fhir_adapter.endpoints.derivation import Derived
+from fhir_adapter.endpoints.held import Open
 from fhir_adapter.review.checks import broken
 from fhir_adapter.review.disputes import Dispute, Member, scope_of
 from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS, OVERDUE_KINDS
@@ -219,10 +220,11 @@ def _counted(settled: Settled) -> Frames:
 
 def _derived(work: Workspace, settled: Settled, cut_off: str | None) -> Derived:
     counted = _counted(settled)
-    doubted: dict[str, list[str]] = {}
+    doubted: dict[str, list[Open]] = {}
     for conflict in settled.conflicts:
         if conflict.state == "open" and conflict.subject is not None:
-            doubted.setdefault(conflict.subject, []).append(conflict.kind)
+            tables = frozenset(one.table for one in conflict.members)
+            doubted.setdefault(conflict.subject, []).append(Open(conflict.kind, tables))
     return derive(counted, work.study.protocol, work.study.concepts, cut_off=cut_off, doubted=doubted)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from fhir_adapter.core.study import TimeToEvent
 from fhir_adapter.endpoints import derive
+from fhir_adapter.endpoints.held import Open
 from tests.endpoints.build import PROTOCOL, TERMS, conclude, facts, one, protocol, rows, table, treated
 
 Facts = dict[str, pd.DataFrame]
@@ -63,7 +64,8 @@ def test_w63_activity_after_death_the_death_stands() -> None:
 def test_an_open_conflict_that_holds_no_fact_makes_provisional() -> None:
     """The caller names such kinds by subject: each touches what it concerns."""
     known = facts(treated(), table("vital_status", "death\n2023-05-01"))
-    derived = derive(known, PROTOCOL, TERMS, doubted={"S1": ["activity_after_death"], "S9": ["merged_patient"]})
+    derived = derive(known, PROTOCOL, TERMS, doubted={
+        "S1": [Open("activity_after_death")], "S9": [Open("merged_patient")]})
 
     assert one(derived, "time_to_event", "provisional", "held_kinds", endpoint="OS") == (
         True, '["activity_after_death"]')
