@@ -9,6 +9,7 @@ from fhir_adapter.core.windows import Coverage, Entry, Gap, Question, WindowStat
 from fhir_adapter.fhir.references import medication_id
 from fhir_adapter.steps.cohort import last_told
 from fhir_adapter.steps.intake import Intake, patient_of
+from fhir_adapter.store.marks import Marks
 from fhir_adapter.store.raw import all_versions
 from fhir_adapter.store.records import Kept, StoredWindow
 from fhir_adapter.wire import division, instants, plan, read
@@ -24,7 +25,8 @@ DROP = 0.5
 class Asked(msgspec.Struct, kw_only=True):
     """What full readings of one type brought in this run."""
 
-    ids: set[str] = msgspec.field(default_factory=set)
+    ids: Marks = msgspec.field(default_factory=Marks)
+    """Hashes of their ids: of a large hospital they are many."""
     patients: set[str] = msgspec.field(default_factory=set)
     whole: bool = True
 
@@ -68,7 +70,7 @@ def _answer(connection: Connection, intake: Intake, window: StoredWindow, member
             if one.patient is not None and at is not None and at <= started and one.entry.type == question.type:
                 newest[one.patient] = max(at, newest.get(one.patient, at))
             lean_on(intake, one.entry)
-        asked.ids.update(one.entry.id for one in kept if one.entry.type == question.type)
+        asked.ids.update(hash(one.entry.id) for one in kept if one.entry.type == question.type)
         if not last:
             intake.page(page, kept, window=window)
             continue

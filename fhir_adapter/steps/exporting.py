@@ -15,6 +15,7 @@ from fhir_adapter.steps.asking import Asked, members_only
 from fhir_adapter.steps.intake import Intake
 from fhir_adapter.steps.vanishing import known_ones
 from fhir_adapter.steps.workspace import Workspace
+from fhir_adapter.store.marks import Marks
 from fhir_adapter.store.opened import link_digest
 from fhir_adapter.store.records import Kept, StoredWindow
 from fhir_adapter.wire import bulk, plan
@@ -34,7 +35,7 @@ class _Taken:
 
     def __init__(self, wanted: bulk.Order) -> None:
         self.order = wanted
-        self.ids: dict[str, set[str]] = {}
+        self.ids: dict[str, Marks] = {}
         self.patients: set[str] = set()
         self.types: set[str] = set()
         self.faulty: set[str] = set()
@@ -57,7 +58,7 @@ def export(connection: Connection, intake: Intake, patients: frozenset[str], sta
         # A job that was taken up holds what there was when it was begun.
         _cover(intake, taken, sorted(brought), within, min(started, window.opened_at))
         if taken.order.since is None and taken.at is not None:
-            full = {type: Asked(ids=taken.ids.get(type, set()), patients=set(within),
+            full = {type: Asked(ids=taken.ids.get(type, Marks()), patients=set(within),
                                 whole=not taken.resumed and not {type, "*"} & taken.faulty) for type in brought}
         if beside and brought:
             full = _joined(full, asking.clinical(connection, intake, beside, started, sorted(brought)))
@@ -205,7 +206,7 @@ def _take(intake: Intake, job: tuple[StoredWindow, str], which: tuple[bulk.Kind,
         asking.lean_on(intake, one.entry)
         if one.patient is not None:
             taken.patients.add(one.patient)
-        taken.ids.setdefault(one.entry.type, set()).add(one.entry.id)
+        taken.ids.setdefault(one.entry.type, Marks()).add(hash(one.entry.id))
     if kind == "output":
         taken.types.add(file.type)
     if page.gaps or page.damages:
@@ -246,7 +247,7 @@ def _joined(exported: dict[str, Asked], searched: dict[str, Asked]) -> dict[str,
     joined = {**exported, **searched}
     for type in exported.keys() & searched.keys():
         one, other = exported[type], searched[type]
-        joined[type] = Asked(ids=one.ids | other.ids, patients=one.patients | other.patients,
+        joined[type] = Asked(ids=one.ids.joined(other.ids), patients=one.patients | other.patients,
                              whole=one.whole and other.whole)
     return joined
 

@@ -5,6 +5,9 @@ import msgspec
 from fhir_adapter.store.records import Kind
 from fhir_adapter.store.vault import Vault
 
+KEPT = 2000
+"""So many bodies are held: a patient's lesions and drugs are asked for again and again, then no more."""
+
 
 class _Identifier(msgspec.Struct):
     value: str = ""
@@ -15,7 +18,7 @@ class _Named(msgspec.Struct):
 
 
 class Lookup:
-    """The records of one hospital as the vault has them now. Bodies are read once and kept for the run."""
+    """The records of one hospital as the vault has them now. Bodies are held while they may be asked for again."""
 
     def __init__(self, vault: Vault, hospital: str) -> None:
         self.vault, self.hospital = vault, hospital
@@ -33,6 +36,8 @@ class Lookup:
     def body(self, key: str) -> bytes | None:
         """The bytes of a record's head; None if it is unknown or gone."""
         if key not in self._bodies:
+            if len(self._bodies) >= KEPT:
+                self._bodies.clear()
             head = self.vault.head_of(key)
             self._bodies[key] = head.body if head is not None and head.kind == Kind.CONTENT else None
         return self._bodies[key]

@@ -53,7 +53,8 @@ def completeness(work: Workspace) -> list[CompletenessRow]:
     for hospital in sorted(work.study.hospitals.values(), key=lambda one: one.id):
         grouped: dict[str, list[Coverage]] = {}
         for row in work.vault.coverage(hospital.id).values():
-            if not row.type.endswith(HISTORY) and (row.type != EVERYTHING or row.open_since is not None):
+            # Of the hospital as a whole, and of its histories, only gaps are told.
+            if row.open_since is not None or not (row.type.endswith(HISTORY) or row.type == EVERYTHING):
                 grouped.setdefault(row.type, []).append(row)
         rows += [_row(hospital, type, found) for type, found in sorted(grouped.items())]
         rows += [_declared(hospital, type) for type, settings in sorted(hospital.types.items())

@@ -205,11 +205,13 @@ def conclude_decided(work: Workspace, lease: Lease) -> list[str] | None:
 
 def _doubts(work: Workspace, subjects: Sequence[str], *, shared: bool) -> pd.DataFrame:
     """Doubts of newest versions: of these subjects, and (if `shared`) about codes and units of the whole study."""
-    found = work.trial.frames(("doubt", "origin"), None if shared else subjects)
-    doubts = found["doubt"]
-    heads = found["origin"][found["origin"].is_head.astype(bool)][["resource", "ordinal"]]
-    doubts = doubts.merge(heads, on=["resource", "ordinal"])
-    return doubts[doubts.subject.isin(list(subjects)) | ((doubts.scope != "") & shared)]
+    doubts = work.trial.frames(("doubt",), None if shared else subjects)["doubt"]
+    doubts = doubts[doubts.subject.isin(list(subjects)) | ((doubts.scope != "") & shared)]
+    # Of the whole study there are more origins than memory should hold: only those of doubted records are asked for.
+    heads = {(one["resource"], one["ordinal"]) for one in work.trial.rows(
+        "origin", "resource", sorted(set(doubts.resource))) if one["is_head"]}
+    of_heads = [pair in heads for pair in zip(doubts.resource, doubts.ordinal, strict=True)]
+    return doubts[pd.Series(of_heads, index=doubts.index, dtype=bool)]
 
 
 def _counted(settled: Settled) -> Frames:

@@ -1,24 +1,31 @@
 """What is no longer there, four ways kept apart: deleted, entered in error, merged away, not visible (Q29, Q30).
 
 Entered-in-error is a version like any other, and a merge shows in the Patient (steps/cohort.py). Deletes are told by
-histories and exports; for all else a record that is missing is read by id: 404 or 410 is deleted, 403 is no longer
-visible and stays what it was.
+histories and exports; for all else a record that is missing is read by id: 410 is deleted; so is 404 once a search, or
+a second read in a later run, agrees; until then, and with 403, it is not visible and stays what it was.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 
 import msgspec
 
-from fhir_adapter.core.windows import Coverage, Entry, Gap, Page
+from fhir_adapter.core.windows import Coverage, Entry, Gap, Page, Question
 from fhir_adapter.steps.asking import Asked, members_only
 from fhir_adapter.steps.intake import Intake
 from fhir_adapter.store.records import Kept
-from fhir_adapter.wire import history, plan, read, search
+from fhir_adapter.wire import division, history, plan, read, search
 from fhir_adapter.wire.connection import Connection
 
 HISTORY = "/_history"
 """Ends the type of a coverage row that tells how far deletions have been read."""
+
+ABSENT = "absent"
+"""The kind of lesson that tells which records a read by id did not find, and no search could say so too."""
+
+AT_ONCE = 500
+"""So many records are looked at together."""
 
 MANY = 10
 SHARE = 0.5
@@ -29,15 +36,18 @@ def deletions(connection: Connection, intake: Intake, started: datetime) -> None
     """Deletes since the last sync, from the history of each type that offers one; only of records that we have.
 
     A type that the server does not list at all is tried too: sekmet-fhir keeps AdverseEvents without listing them
-    (servers.md, trap 4), and only their history tells of deletes.
+    (servers.md, trap 4), and only their history tells of deletes. A history that could not be read whole is open, as
+    a type of its own, until a later run has read it.
     """
     vault, hospital = intake.work.vault, intake.hospital
     coverage = vault.coverage(hospital.id)
     for type in ("ResearchSubject", "Patient", *plan.clinical_types(hospital)):
         listed = type in connection.capability.types
-        if listed and not history.has_history(connection, type):
-            continue
         before = coverage.get((type + HISTORY, "*"))
+        if listed and not history.has_history(connection, type):
+            if before is not None and before.open_since is not None:  # it once offered one: now ids are read
+                vault.set_coverage(intake.lease, hospital.id, [_open(before, None)], intake.work.clock())
+            continue
         if before is None or before.since is None:
             row = _read_back(type, intake.latest or started, started)
             vault.set_coverage(intake.lease, hospital.id, [row], intake.work.clock())
@@ -51,9 +61,14 @@ def deletions(connection: Connection, intake: Intake, started: datetime) -> None
             intake.page(Page(url=page.url, entries=tuple(one.entry for one in kept), damages=page.damages), kept)
             for gap in page.gaps:
                 intake.gap(f"{type}, what was deleted", gap)
-        if whole:
-            row = _read_back(type, max(before.since, intake.latest or before.since), started)
+        if whole or listed:
+            row = (_read_back(type, max(before.since, intake.latest or before.since), started) if whole
+                   else _open(before, before.open_since or started))
             vault.set_coverage(intake.lease, hospital.id, [row], intake.work.clock())
+
+
+def _open(row: Coverage, since: datetime | None) -> Coverage:
+    return msgspec.structs.replace(row, open_since=since)
 
 
 def known_ones(intake: Intake, deleted: Iterable[Entry]) -> list[Kept]:
@@ -74,21 +89,31 @@ def _read_back(type: str, since: datetime, started: datetime) -> Coverage:
 
 
 def missing(connection: Connection, intake: Intake, full: dict[str, Asked]) -> None:
-    """Known records that a whole reading of everything did not bring: each is read by id."""
-    for type, asked in sorted(full.items()):
-        if not asked.whole:
-            continue
-        absent = sorted(set(intake.work.vault.ids(intake.hospital.id, type)) - asked.ids)
-        heads = intake.work.vault.heads(intake.hospital.id, type, absent)
-        look_again(connection, intake, type,
-                   [one for one in absent if one in heads and heads[one].patient in asked.patients],
-                   frozenset(asked.patients))
+    """Known records that a whole reading of everything did not bring: each is read by id.
+
+    So are those that an earlier run did not find and nothing else spoke of.
+    """
+    vault, hospital = intake.work.vault, intake.hospital.id
+    waiting: dict[str, list[str]] = {}
+    for name in vault.lessons(hospital, ABSENT):
+        type, _, id = name.partition("/")
+        waiting.setdefault(type, []).append(id)
+    for type in sorted({*waiting, *full}):
+        heads = vault.heads(hospital, type, waiting.get(type, ()))
+        absent = {id: head.patient for id, head in heads.items() if head.patient is not None}
+        asked, known = full.get(type, Asked(whole=False)), 0
+        for id, patient in vault.ids_of_patients(hospital, type) if asked.whole else ():
+            known += patient in asked.patients
+            if patient in asked.patients and hash(id) not in asked.ids:
+                absent[id] = patient
+        look_again(connection, intake, type, Known(sorted(absent.items()), known, searched=asked.whole))
 
 
 def reread(connection: Connection, intake: Intake, patients: frozenset[str]) -> None:
     """Reads all known records by id, type by type, when `pull.reread` has passed since the last time.
 
-    A type never read so begins its time now: it has just been read for the first time.
+    Also those that only a read by id has told to be gone: a server may have been wrong about them. A type never read
+    so begins its time now: it has just been read for the first time.
     """
     vault, hospital, now = intake.work.vault, intake.hospital, intake.work.clock()
     every = hospital.pull.reread
@@ -100,18 +125,24 @@ def reread(connection: Connection, intake: Intake, patients: frozenset[str]) -> 
     for type in plan.clinical_types(hospital):
         if type in first or now - before[type].at < every:
             continue
-        ids = vault.ids(hospital.id, type)
-        heads = vault.heads(hospital.id, type, ids)
-        mine = [one for one in ids if one in heads and heads[one].patient in patients]
-        _reconcile(connection, intake, type, (patients, len(mine)))
-        if look_again(connection, intake, type, mine, patients):
+        count = sum(patient in patients for _, patient in vault.ids_of_patients(hospital.id, type))
+        _reconcile(connection, intake, type, (patients, count))
+        mine = (one for one in vault.ids_of_patients(hospital.id, type) if one[1] in patients)
+        whole = look_again(connection, intake, type, Known(mine, count), patients)
+        gone = [id for id, patient in vault.ids_of_patients(hospital.id, type, deleted=True) if patient in patients]
+        for reading in read.read_many(connection, type, gone):
+            intake.page(reading.page, members_only(reading.page.entries, patients))
+            whole = whole and not reading.page.gaps
+        if whole:
             vault.learn(intake.lease, hospital.id, "reread", {type: ""}, now)
 
 
 def _reconcile(connection: Connection, intake: Intake, type: str, ours: tuple[frozenset[str], int]) -> None:
     """Compares the server's count of a type with ours, where it counts: more there than here is a gap.
 
-    Fewer there are found by reading by id. A hospital with `totals = "ignore"` estimates and is not asked.
+    A count may be estimated, or be everybody's (Q5, Q6): before it alarms anybody, the type is read until a record
+    comes that we do not have; if none does, its counts are not asked for again for a while. Fewer there are found by
+    reading by id. A hospital with `totals = "ignore"` is not asked.
     """
     patients, known = ours
     if intake.hospital.pull.totals == "ignore":
@@ -119,16 +150,53 @@ def _reconcile(connection: Connection, intake: Intake, type: str, ours: tuple[fr
     questions = plan.clinical(intake.hospital, connection.capability, patients, (), (type,))
     counts = [search.count(connection, question) for question in questions]
     told = [count for count in counts if count is not None]
-    if questions and len(told) == len(questions) and sum(told) > known:
-        said = f"the server counts {sum(told)} records of the cohort, we have {known}; the next sync reads all of them"
-        intake.gap(type, Gap(code="short", message=said))
-        now = intake.work.clock()
-        rows = [msgspec.structs.replace(row, since=None, open_since=row.open_since or now)
-                for (one, _), row in intake.work.vault.coverage(intake.hospital.id).items() if one == type]
-        intake.work.vault.set_coverage(intake.lease, intake.hospital.id, rows, now)
+    if not questions or len(told) != len(questions) or sum(told) <= known:
+        return
+    if not any(_lacks(connection, intake, question, patients) for question in questions):
+        connection.learn(type, "no_count")
+        intake.say(f"{type}: the server counts more than it shows; its counts are not used.")
+        return
+    said = f"the server counts {sum(told)} records of the cohort, we have {known}; the next sync reads all of them"
+    intake.gap(type, Gap(code="short", message=said))
+    now = intake.work.clock()
+    rows = [msgspec.structs.replace(row, since=None, open_since=row.open_since or now)
+            for (one, _), row in intake.work.vault.coverage(intake.hospital.id).items() if one == type]
+    intake.work.vault.set_coverage(intake.lease, intake.hospital.id, rows, now)
 
 
-def look_again(connection: Connection, intake: Intake, type: str, ids: Collection[str],
+def _lacks(connection: Connection, intake: Intake, question: Question, patients: frozenset[str]) -> bool:
+    """Whether the answer holds a record of the cohort that we do not have, or could not be read whole."""
+    vault, hospital = intake.work.vault, intake.hospital.id
+    for page in division.answer(connection, question):
+        ids = {one.entry.id for one in members_only(page.entries, patients) if one.entry.type == question.type}
+        heads = vault.heads(hospital, question.type, ids)
+        if page.gaps or any(id not in heads or heads[id].kind == "deleted" for id in ids):
+            return True
+    return False
+
+
+class Known(msgspec.Struct, frozen=True):
+    """Known records to be looked at again, as id and patient; how many are known of the type; whether a whole search
+    has just left these out."""
+
+    records: Iterable[tuple[str, str]]
+    count: int
+    searched: bool = False
+
+
+class _Gone(msgspec.Struct):
+    """What looking again came to: ids of records that are gone, given to others, hidden, and not found for once."""
+
+    looked: int = 0
+    whole: bool = True
+    gone: list[str] = []
+    moved: list[str] = []
+    hidden: list[str] = []
+    absent: list[str] = []
+    there: set[str] = set()
+
+
+def look_again(connection: Connection, intake: Intake, type: str, known: Known,
                patients: frozenset[str] = frozenset()) -> bool:
     """Reads known records by id and keeps what that says of each; whether all of them answered.
 
@@ -136,37 +204,66 @@ def look_again(connection: Connection, intake: Intake, type: str, ids: Collectio
     know. More than half of many gone at once is taken for a fault of the server, not for as many deletes.
     """
     vault, hospital = intake.work.vault, intake.hospital.id
-    gone: list[str] = []
-    moved: list[str] = []
-    hidden: list[str] = []
-    whole = True
-    heads = vault.heads(hospital, type, ids)
-    members = patients | {head.patient for head in heads.values() if head.patient is not None}
-    for reading in read.read_many(connection, type, ids):
-        whole = whole and not reading.page.gaps
-        if reading.page.entries or reading.page.gaps:
-            kept = members_only(reading.page.entries, frozenset(members))
-            intake.page(reading.page, kept)
-            ours = {one.entry.id for one in kept}
-            moved += [entry.id for entry in reading.page.entries
-                      if entry.type == type and entry.subjects and entry.id in heads and entry.id not in ours]
-        for one in reading.missing:
-            if one.why in ("gone", "not_found"):
-                gone.append(one.id)
-            elif one.why == "forbidden":
-                hidden.append(one.id)
-    gone += moved
-    if len(ids) >= MANY and len(gone) > SHARE * len(ids):
-        intake.gap(type, Gap(code="dropped", message=f"{len(gone)} of {len(ids)} known records are not found by id; "
+    before = {name.partition("/")[2]: lesson.value for name, lesson in vault.lessons(hospital, ABSENT).items()
+              if name.partition("/")[0] == type}
+    found = _Gone()
+    for batch in _batches(known.records):
+        found.looked += len(batch)
+        members = patients | {patient for _, patient in batch}
+        for reading in read.read_many(connection, type, [id for id, _ in batch]):
+            _take(intake, reading, {id for id, _ in batch}, members, found)
+            for one in reading.missing:
+                # Asked again in a later run, or searched for: then a 404 is believed.
+                sure = known.searched or one.searched or before.get(one.id, str(intake.run)) != str(intake.run)
+                if one.why == "gone" or (one.why == "not_found" and sure):
+                    found.gone.append(one.id)
+                elif one.why == "not_found":
+                    found.absent.append(one.id)
+                elif one.why == "forbidden":
+                    found.hidden.append(one.id)
+    total, lost = max(known.count, found.looked), len(found.gone) + len(found.moved) + len(found.absent)
+    if total >= MANY and lost > SHARE * total:
+        intake.gap(type, Gap(code="dropped", message=f"{lost} of {total} known records are not found by id; "
                              "nothing is taken for deleted; ask the hospital"))
         return False
-    entries = tuple(Entry(type=type, id=one, deleted=True) for one in sorted(gone))
+    _record(intake, type, found, before)
+    return found.whole
+
+
+def _batches(records: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    rest = iter(records)
+    while batch := list(islice(rest, AT_ONCE)):
+        yield batch
+
+
+def _take(intake: Intake, reading: read.Reading, known: set[str], members: frozenset[str], found: _Gone) -> None:
+    """Keeps what one reading brought."""
+    found.whole = found.whole and not reading.page.gaps
+    if not reading.page.entries and not reading.page.gaps:
+        return
+    kept = members_only(reading.page.entries, members)
+    intake.page(reading.page, kept)
+    ours = {one.entry.id for one in kept}
+    found.there |= ours
+    found.moved += [entry.id for entry in reading.page.entries
+                    if entry.subjects and entry.id in known and entry.id not in ours]
+
+
+def _record(intake: Intake, type: str, found: _Gone, before: dict[str, str]) -> None:
+    """Writes what is gone, what is out of sight, and what has to be looked for once more."""
+    vault, hospital, now = intake.work.vault, intake.hospital.id, intake.work.clock()
+    gone = sorted({*found.gone, *found.moved})
+    entries = tuple(Entry(type=type, id=one, deleted=True) for one in gone)
     if entries:
         intake.page(Page(url="", entries=entries), known_ones(intake, entries))
-        words = f", {len(moved)} of them given to somebody outside of the cohort" if moved else ""
+        words = f", {len(found.moved)} of them given to somebody outside of the cohort" if found.moved else ""
         intake.say(f"{type}: {len(gone)} known records were deleted{words}.")
-    if hidden:
-        keys = [vault.key(hospital, type, one) for one in hidden]
-        if vault.keep_absence(intake.lease, hospital, keys, intake.run, intake.work.clock()):
-            intake.say(f"{type}: {len(hidden)} known records are no longer visible to us; their facts stay.")
-    return whole
+    keys = [vault.key(hospital, type, one) for one in (*found.hidden, *found.absent)]
+    if keys and vault.keep_absence(intake.lease, hospital, keys, intake.run, now):
+        intake.say(f"{type}: {len(keys)} known records are no longer visible to us; their facts stay.")
+    if found.absent:
+        vault.learn(intake.lease, hospital, ABSENT, {f"{type}/{one}": str(intake.run) for one in found.absent}, now)
+        intake.say(f"{type}: {len(found.absent)} of them are not found by id; they are deleted if the next sync does "
+                   "not find them either.")
+    over = ({*gone, *found.hidden, *found.there} & set(before)) - set(found.absent)
+    vault.unlearn(intake.lease, hospital, ABSENT, [f"{type}/{one}" for one in over], now)

@@ -2,7 +2,8 @@
 
 Kinds: `pause` (until when it wants to be left alone), `habit` (words that a type's questions must do without or have),
 `refused` (issue codes), `scope` (what its token allows), `count` (records of a type at the last full reading),
-`reread` (when a type was last read by id), `exported` (types that its exports bring). Never a patient's value.
+`reread` (when a type was last read by id), `exported` (types that its exports bring), `absent` (records that a read by
+id did not find, and in which run). Never a patient's value.
 """
 
 from collections.abc import Collection, Mapping

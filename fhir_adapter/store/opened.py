@@ -9,6 +9,7 @@ from functools import lru_cache
 from fhir_adapter.core.errors import LeaseHeld
 from fhir_adapter.store.engine import Database
 from fhir_adapter.store.instants import instant
+from fhir_adapter.store.marks import Marks
 from fhir_adapter.store.records import Lease
 from fhir_adapter.store.transaction import Transaction
 
@@ -33,8 +34,8 @@ class OpenVault:
     def __init__(self, database: Database, secret: bytes) -> None:
         self.database = database
         self._secret = secret
-        self._key = lru_cache(maxsize=65536)(lambda h, t, i: resource_key(secret, h, t, i))
-        self._seen: dict[int, set[int]] = {}
+        self._key = lru_cache(maxsize=4096)(lambda h, t, i: resource_key(secret, h, t, i))
+        self._seen: dict[int, Marks] = {}
 
     def key(self, hospital: str, resource_type: str, fhir_id: str) -> str:
         """The opaque key of a record; for a Patient it is also what the trial knows of that patient."""

@@ -12,6 +12,7 @@ from fhir_adapter.core.windows import Damage
 from fhir_adapter.store import succession
 from fhir_adapter.store.coverage import move_coverage
 from fhir_adapter.store.instants import cleaned, stamp, storable
+from fhir_adapter.store.marks import Marks
 from fhir_adapter.store.opened import OpenVault, require_lease
 from fhir_adapter.store.quarantine import keep_damages
 from fhir_adapter.store.records import Head, Kept, Kind, Lease, PageCounts, PageProgress, Version
@@ -23,6 +24,9 @@ _RESOURCE = ("key", "hospital", "type", "fhir_id", "patient", "ordinal", "ordina
              "last_updated", "sha256", "canonical")
 _VERSION = ("resource", "ordinal", "hospital", "seq", "kind", "version_id", "last_updated", "sha256", "body",
             "encoding", "url", "received_at", "run", "was_head")
+PATIENTS = 50
+"""Of so many patients records are named at once."""
+
 _CONTENT, _DELETED = Kind.CONTENT.value, Kind.DELETED.value
 _READ = (
     "SELECT r.key, v.ordinal, v.hospital, v.seq, r.type, r.fhir_id, r.patient, v.kind, v.version_id, v.last_updated, "
@@ -53,7 +57,7 @@ class _State(msgspec.Struct, gc=False):
 class _Intake:
     """Works the entries of one page into versions; writes nothing itself."""
 
-    def __init__(self, transaction: Transaction, hospital: str, states: dict[str, _State], seen: set[int]) -> None:
+    def __init__(self, transaction: Transaction, hospital: str, states: dict[str, _State], seen: Marks) -> None:
         self.transaction, self.hospital, self.states = transaction, hospital, states
         self.seen, self.fresh = seen, set[int]()
         self.versions: list[tuple[Any, ...]] = []
@@ -78,7 +82,10 @@ class _Intake:
             if verdict == succession.UNCHANGED and state.kind == Kind.NOT_VISIBLE:
                 verdict = succession.NEWER  # it is seen again, and that is kept
             unsure = verdict == succession.UNORDERED and new.version_id and state.kind != Kind.NOT_VISIBLE
-            if verdict == succession.UNCHANGED and mark not in self.seen and mark not in self.fresh:
+            is_first = mark not in self.seen and mark not in self.fresh
+            if state.kind == _DELETED and not state.seen.version_id and is_first:
+                unsure = False  # only we found it to be gone, and here it is: a 404 can pass
+            if verdict == succession.UNCHANGED and is_first:
                 self.unchanged += 1
             elif verdict == succession.UNCHANGED or (
                 (verdict == succession.OLDER or unsure) and self._have(key, new)
@@ -152,7 +159,7 @@ class Raw(OpenVault):
         """
         kept, unstorable = _storable(page.kept)
         keys = [self.key(hospital, item.entry.type, item.entry.id) for item in kept]
-        seen = self._seen.setdefault(page.run, set())
+        seen = self._seen.setdefault(page.run, Marks())
         with self.database.writing() as transaction:
             require_lease(transaction, lease, now)
             intake = _Intake(transaction, hospital, _states(transaction, set(keys)), seen)
@@ -165,7 +172,7 @@ class Raw(OpenVault):
                 move_window(transaction, page, now)
             if page.coverage:
                 move_coverage(transaction, hospital, page.coverage)
-        seen |= intake.fresh
+        seen.update(intake.fresh)
         return PageCounts(
             outside=page.outside + intake.outside, unchanged=intake.unchanged, repeated=intake.repeated,
             unreadable=len(damages), new=len(intake.versions),
@@ -179,7 +186,7 @@ class Raw(OpenVault):
         with self.database.writing() as transaction:
             require_lease(transaction, lease, now)
             states = _states(transaction, set(keys))
-            intake = _Intake(transaction, hospital, states, set())
+            intake = _Intake(transaction, hospital, states, Marks())
             for key in sorted(states):
                 state = states[key]
                 if state.kind != Kind.CONTENT:
@@ -207,6 +214,23 @@ class Raw(OpenVault):
             sql, values = sql + " AND patient = ?", (*values, patient)
         with self.database.reading() as transaction:
             return sorted(row[0] for row in transaction.rows(sql, values))
+
+    def ids_of_patients(self, hospital: str, resource_type: str, *, deleted: bool = False) -> Iterator[tuple[str, str]]:
+        """Id and patient of a type's records that belong to a patient, some patients at a time.
+
+        With `deleted` those instead that a reading found to be gone: no history or export has told of them.
+        """
+        kinds = "kind = 'deleted' AND last_updated = ''" if deleted else "kind <> 'deleted'"
+        sql = f"SELECT fhir_id, patient FROM resource WHERE hospital = ? AND type = ? AND {kinds} AND patient IN (?)"
+        with self.database.reading() as transaction:
+            patients = [row[0] for row in transaction.rows(
+                "SELECT DISTINCT patient FROM resource WHERE hospital = ? AND patient IS NOT NULL ORDER BY patient",
+                (hospital,))]
+        for start in range(0, len(patients), PATIENTS):
+            with self.database.reading() as transaction:
+                some = patients[start : start + PATIENTS]
+                found = sorted((row[0], row[1]) for row in transaction.rows_in(sql, some, (hospital, resource_type)))
+            yield from found
 
     def versions(self, hospital: str, after_seq: int, limit: int) -> list[Version]:
         """The next versions of a hospital, at most so many, in the order in which they were kept; none: that is all.

@@ -44,7 +44,8 @@ class Connection:
     def learn(self, kind: str, habit: str) -> None:
         """Remembers how a type has to be asked.
 
-        `no_sort`, `no_since`, `no_study`, `no_strict`, `no_list`, `no_id_list`, `no_span`: without those words;
+        `no_sort`, `no_since`, `no_study`, `no_strict`, `no_list`, `no_id_list`, `no_span`, `no_count`: without those
+        words;
         `fan_out`: by category; `unfiltered`: the patient filter is ignored; `brittle`: fails for good in this run.
         """
         self.learned.setdefault(kind, set()).add(habit)
