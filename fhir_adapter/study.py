@@ -281,6 +281,24 @@ def remember_files(study: Study, name: str, version: str, folder: Path) -> Study
     return study.model_copy(update={"hospitals": {**study.hospitals, name: hospital}})
 
 
+def remember_sheets(study: Study, name: str) -> Study:
+    """The study with a hospital whose signed sheets lie in `sync/supplements/NAME`; its TOML is written when it is new.
+
+    Raises UsageError when the name is taken by a hospital of another kind.
+    """
+    path, place = study.folder / "sync" / "hospitals" / f"{name}.toml", f"supplements/{name}"
+    known = study.hospitals.get(name)
+    if known is not None and (known.pull.mode, known.pull.path) != ("sheet", place):
+        raise UsageError(f"{name}: the study has a hospital of that name already; rename it to use this command.")
+    if known is not None:
+        return study
+    wanted = {"name": name.capitalize(), "pull": {"mode": "sheet", "path": place}, "id": name}
+    hospital = Hospital.model_validate(wanted)
+    path.write_text(f'# Signed on the command line; read like one more hospital.\nname = "{hospital.name}"\n\n'
+                    f'[pull]\nmode = "sheet"\npath = "{place}"\n', encoding="utf-8")
+    return study.model_copy(update={"hospitals": {**study.hospitals, name: hospital}})
+
+
 def _way(study: Path, folder: Path) -> str:
     """The way from the study's `sync/` to a folder in or beside the study; its full path if it lies anywhere else."""
     home, target = study.resolve(), folder.resolve()

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from fhir_adapter.cli import cuts, desk, meanings, results, review, study, supplements, sync
+from fhir_adapter.cli import cuts, desk, meanings, results, review, study, subjects, supplements, sync
 from fhir_adapter.core.errors import UNEXPECTED, AdapterError, Stopped
 
 TRACEBACK = "FHIR_ADAPTER_TRACEBACK"
@@ -31,6 +31,7 @@ sync.add_to(app)
 meanings.add_to(app)
 supplements.add_to(app)
 review.add_to(app)
+subjects.add_to(app)
 desk.add_to(app)
 results.add_to(app)
 cuts.add_to(app)

@@ -1,4 +1,4 @@
-"""Commands by which people decide: conflicts, decisions, problems, subjects, audit."""
+"""Commands by which people decide: conflicts, decisions, problems, audit."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,12 +23,10 @@ def add_to(app: typer.Typer) -> None:
     problems = typer.Typer(help="Records that were refused or doubted.", no_args_is_help=True)
     problems.command("list")(list_problems)
     problems.command("ack")(acknowledge)
-    subjects = typer.Typer(help="The subjects of the study.", no_args_is_help=True)
-    subjects.command("list")(list_subjects)
     audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
     audit.command("verify")(verify_audit)
     for name, group in (("conflicts", conflicts), ("decisions", decisions), ("problems", problems),
-                        ("subjects", subjects), ("audit", audit)):
+                        ("audit", audit)):
         app.add_typer(group, name=name, rich_help_panel="Decide")
 
 
@@ -151,19 +149,6 @@ def acknowledge(
     with workspace(study) as work:
         count = flow.acknowledge(work, numbers or [], by=by, reason=reason)
     tell([f"{count} records acknowledged."], json, {"acknowledged": count})
-
-
-def list_subjects(study: StudyOption = HERE, json: JsonOption = False) -> None:
-    """List subjects with their hospitals and standing in the study."""
-    from fhir_adapter import flow
-
-    with workspace(study) as work:
-        rows = flow.subjects(work)
-    if json:
-        as_json(rows)
-        return
-    table("Subjects", ("subject", "hospitals", "enrolled", "treated"),
-          [(r.subject, ", ".join(r.hospitals), yes(r.enrolled), yes(r.treated)) for r in rows])
 
 
 def verify_audit(study: StudyOption = HERE, json: JsonOption = False) -> None:

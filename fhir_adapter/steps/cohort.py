@@ -15,6 +15,7 @@ from fhir_adapter.domains.enrolment import survivors
 from fhir_adapter.domains.reading import target
 from fhir_adapter.fhir.decode import Unreadable, decode
 from fhir_adapter.fhir.elements import Reference
+from fhir_adapter.steps import withdrawing
 from fhir_adapter.steps.intake import Intake
 from fhir_adapter.store.records import UNMERGED, Identity, Kept, Member
 from fhir_adapter.wire import plan, read, search
@@ -42,7 +43,7 @@ def find_cohort(connection: Connection, intake: Intake) -> Cohort:
     finder = {"research_study": _by_study, "group": _by_group, "identifiers": _by_identifiers, "all": _everyone}[way]
     named = finder(connection, intake)
     gaps = {_LISTS.get(way, "Patient"): intake.gaps}
-    named = without_erased(intake, named)
+    named = permitted(intake, named)
     asked = {patient for patient, found in named.items() if found.ask}
     replaced, identifiers = _patients(connection, intake, asked)
     replaced |= _moved_away(connection, intake, set(named) | asked)
@@ -54,10 +55,14 @@ def find_cohort(connection: Connection, intake: Intake) -> Cohort:
     return cohort
 
 
-def without_erased(intake: Intake, named: dict[str, Named]) -> dict[str, Named]:
-    """The members who were not erased."""
-    gone = intake.work.vault.erased(intake.hospital.id, list(named))
-    return {patient: found for patient, found in named.items() if patient not in gone}
+def permitted(intake: Intake, named: dict[str, Named]) -> dict[str, Named]:
+    """The members who were not erased, each asked for or not as withdrawals allow (steps/withdrawing.py)."""
+    vault, hospital = intake.work.vault, intake.hospital.id
+    gone = vault.erased(hospital, list(named))
+    subjects = {one.patient: one.subject for one in vault.identities(hospital)}
+    withdrawals = withdrawing.known(intake.work, intake.work.clock().date())
+    return {patient: msgspec.structs.replace(found, ask=withdrawals.may_ask(subjects.get(patient), found))
+            for patient, found in named.items() if patient not in gone}
 
 
 def settle_members(intake: Intake, named: dict[str, Named], replaced: dict[str, str], identifiers: set[str]) -> Cohort:

@@ -91,7 +91,7 @@ def _cohort(intake: Intake, folder: Path) -> _Found:
         named, naming = (_enrolled if way == "research_study" else _grouped)(intake, entries)
     if not named:
         raise UsageError(f"{hospital.name}: the folder holds nobody of [cohort]; check research_study, group or list")
-    named = cohort.without_erased(intake, named)
+    named = cohort.permitted(intake, named)
     asked = {patient for patient, found in named.items() if found.ask}
     replaced: dict[str, str] = {}
     identifiers: set[str] = set()
@@ -172,7 +172,8 @@ def _name_everyone(intake: Intake, found: Iterable[Entry]) -> None:
     """Members and identities of a folder: trial numbers of its ResearchSubjects, random ones for the others."""
     entries = list(found)
     vault, hospital, now = intake.work.vault, intake.hospital, intake.work.clock()
-    everyone = sorted({entry.id for entry in entries if entry.type == "Patient" and entry.id})
+    named = {entry.id for entry in entries if entry.type == "Patient" and entry.id}
+    everyone = sorted(named - vault.erased(hospital.id, list(named)))
     vault.set_members(intake.lease, hospital.id, [Member(patient=one, source="files") for one in everyone], now)
     numbers: dict[str, str] = {}
     for entry in entries:

@@ -28,15 +28,19 @@ class Intake:
         self.code = WHOLE
         self.gaps = 0
         self.latest: datetime | None = None
+        self._any_erased = work.vault.erasures(work.clock()) > 0
         self.leaning: set[str] = set()
         self.read: set[str] = set()
         """The Patients of the cohort that were read in this run."""
 
     def page(self, page: Page, kept: Iterable[Kept], *, window: StoredWindow | None = None,
              state: WindowState = WindowState.OPEN, coverage: tuple[Coverage, ...] = ()) -> None:
-        """Keeps one page in one transaction; entries of the page that are not kept count as outside the cohort."""
+        """Keeps one page in one transaction; entries of the page that are not kept count as outside the cohort.
+
+        What is an erased person's is never kept, whoever sends it.
+        """
         self.renew()
-        kept = tuple(kept)
+        kept = self._without_erased(tuple(kept))
         issues = (*(gap.code for gap in page.gaps), *(("damaged",) if page.damages else ()))
         progress = PageProgress(
             run=self.run, window=window.id if window is not None else None, kept=kept, damages=page.damages,
@@ -58,6 +62,12 @@ class Intake:
         now = self.work.clock()
         times = {instants.read(entry.last_updated) for entry in page.entries} | {self.latest}
         self.latest = max((at for at in times if at is not None and at <= now), default=None)
+
+    def _without_erased(self, kept: tuple[Kept, ...]) -> tuple[Kept, ...]:
+        if not self._any_erased:
+            return kept
+        gone = self.work.vault.erased(self.hospital.id, {one.patient for one in kept if one.patient is not None})
+        return tuple(one for one in kept if one.patient not in gone)
 
     def count(self, counts: PageCounts) -> None:
         """Adds what became of a page."""

@@ -17,9 +17,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "steps": ROOMS | {"core", "kit", "study"},
     "flow": ROOMS | {"core", "kit", "study", "steps"},
     "cuts": ROOMS | {"core", "kit", "study", "steps"},
+    "subjects": ROOMS | {"core", "kit", "study", "steps", "flow"},
     # The review desk's story, beside flow and cuts (decision 0008); the command `review` serves the desk.
     "desk": ROOMS | {"core", "kit", "study", "steps", "flow", "cuts"},
-    "cli": frozenset({"core", "kit", "flow", "cuts", "desk", "web"}),
+    "cli": frozenset({"core", "kit", "flow", "cuts", "subjects", "desk", "web"}),
     "web": frozenset({"core", "kit", "flow", "cuts", "desk"}),
     "__main__": frozenset({"cli"}),
 }
@@ -52,6 +53,7 @@ MUST_NOT_KNOW: dict[str, tuple[str, ...]] = {
     "web": SESSION,
     "flow": SESSION,
     "cuts": SESSION,
+    "subjects": SESSION,
     "desk": SESSION,
     "steps": SESSION,
     "study": (*ANY_SQL, *HTTP),

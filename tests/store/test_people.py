@@ -7,6 +7,7 @@ import pytest
 
 from fhir_adapter.core.errors import DatabaseError, UsageError
 from fhir_adapter.store.audit import chain_faults
+from fhir_adapter.store.erasure import Person
 from fhir_adapter.store.records import Cut, Identity, Kept, Member, NewDecision, Signature
 from fhir_adapter.store.vault import Vault
 from tests.databases import Databases
@@ -150,20 +151,25 @@ def test_erasing_a_person_leaves_a_mark_only(database_urls: Databases) -> None:
             opened.keep_page(lease, "west", page(msgspec.structs.replace(one, entry=entry)), NOW)
         opened.set_members(lease, "west", [Member(patient="p1")], NOW)
         opened.assign(lease, [Identity(hospital="west", patient="p1", subject="ATC-001", basis="x")], NOW)
+        opened.remark("c" * 32, "canary", DM)
+        person = Person(subject="ATC-001", patients=(("west", "p1"),), conflicts=("c" * 32,))
         with pytest.raises(UsageError):
-            opened.erase(lease, "west", ["p1"], (DM, DM))
-        keys = opened.erase(lease, "west", ["p1"], (DM, SECOND))
+            opened.erase([lease], person, "pulled by mistake", (DM, DM))
+        opened.erase([lease], person, "pulled by mistake", (DM, SECOND))
+        lost = opened.lost([opened.key("west", "Observation", one) for one in ("o1", "n1", "n2")])
         left = opened.members("west"), opened.identities(), opened.windows("west")
         urls = [(one.fhir_id, one.url) for one in opened.versions("west", 0, 9)]
         erased = opened.erased("west", ["p1", "p2"])
+        remarks = opened.remarks("c" * 32)
         actions = [one.action for one in opened.audit_entries()]
         faults = opened.verify_audit()
         opened.keep_page(lease, "west", page(kept("o2", b"{}"), run=2), NOW)
         seqs = [one.seq for one in opened.versions("west", 0, 9)]
 
-    assert keys == [opened.key("west", "Observation", "o1")]
+    assert lost == {opened.key("west", "Observation", "o1")}
+    assert remarks == []
     assert left == ({}, [], [])
     assert urls == [("n1", "erased"), ("n2", "https://w/?patient=p10,p2")]
     assert erased == {"p1"}
-    assert (actions, faults) == (["erase", "erase"], [])
+    assert (actions, faults) == (["remark", "erase", "erase"], [])
     assert seqs == [2, 3, 4], "a sequence number is never given twice, or a cursor would skip a version"
