@@ -325,6 +325,12 @@ def _settled(work: Workspace) -> bool:
         return found
 
 
+def settled_behind(work: Workspace, done: desking.Done) -> Outcome:
+    """Several decisions that were signed at once: what follows from them is worked out behind the answer."""
+    catch_up(work)
+    return Outcome(decisions=done.decisions, pending=True)
+
+
 def catch_up(work: Workspace) -> None:
     """Works in, behind the page, what has been signed and is not settled yet."""
     threading.Thread(target=_settled_quietly, args=(work,), name="settling", daemon=True).start()

@@ -95,6 +95,30 @@ def decide(work: Workspace, viewer: Account, wish: Wish) -> Done:
     return Done(decisions=_signed(work, viewer, _everywhere(work, viewer, new, wish), Together(meaning=meaning)))
 
 
+def ready(work: Workspace, viewer: Account, wish: Wish) -> dict[str, tuple[NewDecision, int]]:
+    """One of several different decisions that are signed together: what would be signed, after every check.
+
+    Raises as `decide` does; UsageError also for what is decided one by one, or needs a signature or a second person.
+    """
+    row = find(work, wish.conflict, viewer)
+    kind = BY_NAME[row.kind]
+    if wish.choice not in kind.choices:
+        raise UsageError(f"{kind.name} can be settled by {', '.join(kind.choices)}.")
+    alone = wish.choice != "defer" and (kind.name in SINGLY or kind.owner is Owner.ADJUDICATOR)
+    if alone or wish.choice == "override" or needed(work, viewer, kind, wish.choice):
+        raise UsageError("That is decided on the conflict's own page.")
+    _may(viewer, kind, overriding=False)
+    new = _new(work, wish, kind)
+    if wish.seen != work.vault.last_decisions([row.conflict_key]).get(row.conflict_key, 0):
+        raise Overtaken("Somebody else has decided about this meanwhile. Look again.")
+    return _everywhere(work, viewer, new, wish)
+
+
+def sign_ready(work: Workspace, viewer: Account, made: dict[str, tuple[NewDecision, int]]) -> Done:
+    """Signs what was made ready, all or none."""
+    return Done(decisions=_signed(work, viewer, made))
+
+
 def needed(work: Workspace, viewer: Account, kind: ConflictKind, choice: str) -> str:
     """Who must agree before a decision is signed: `investigator`, `second`, or nobody (empty).
 

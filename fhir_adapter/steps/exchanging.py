@@ -1,5 +1,6 @@
 """Concept lists in and out: CSV, XLSX and FHIR R4 ConceptMap; what people decided becomes rows of the study's files."""
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,39 @@ def export_mappings(work: Workspace, path: Path, lists: Iterable[str] = ()) -> i
     return sum(map(len, chosen.values()))
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of a list that an import would add, or put in the place of another one (`before`)."""
+
+    list: str
+    before: ConceptRow | None
+    after: ConceptRow
+
+
+class Incoming(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file would change, and what is wrong in it. `mark` stands for exactly this."""
+
+    changes: tuple[Change, ...]
+    rows: int
+    faults: tuple[str, ...] = ()
+
+    @property
+    def mark(self) -> str:
+        """A digest of the changes: another one once the file or the lists are others."""
+        return hashlib.sha256(msgspec.json.encode(self.changes)).hexdigest()[:32]
+
+
+def read_incoming(folder: Path, path: Path) -> Incoming:
+    """What importing a file would change in a study's lists; nothing is written."""
+    lists, faults = _read(path, folder)
+    there = {one.stem for one in _files(folder)}
+    faults += [f"{path.name}: {name} is no list; mappings/concepts has {', '.join(sorted(there))}"
+               for name in sorted(lists.keys() - there)]
+    if faults:
+        return Incoming(changes=(), rows=0, faults=tuple(faults))
+    changes = [one for name, rows in sorted(lists.items()) for one in _changes(folder, name, rows)]
+    return Incoming(changes=tuple(changes), rows=sum(map(len, lists.values())))
+
+
 def import_mappings(work: Workspace, path: Path | None) -> dict[str, int]:
     """Puts the rows of a file (without one: the decisions in force) into mappings/concepts/<list>.csv.
 
@@ -65,22 +99,42 @@ def import_mappings(work: Workspace, path: Path | None) -> dict[str, int]:
     """
     folder = work.study.folder
     if path is None:
-        incoming = decided_rows(work.study.concepts, work.vault.decisions())
+        lists = decided_rows(work.study.concepts, work.vault.decisions())
+        changes = tuple(one for name, rows in sorted(lists.items()) for one in _changes(folder, name, rows))
     else:
-        incoming, faults = _read(path, folder)
-        if faults:
-            raise UsageError("Nothing was imported:\n  " + "\n  ".join(faults))
-    changed: dict[str, int] = {}
-    for name, rows in sorted(incoming.items()):
-        target = folder / "mappings" / "concepts" / f"{name}.csv"
-        before = _read(target, folder)[0].get(name, []) if target.is_file() else []
-        after = _merged(before, rows)
-        changed[name] = len([row for row in after if row not in before])
-        if changed[name]:
-            fresh = target.with_suffix(".new.csv")
-            workbook.write(fresh, [(name, COLUMNS, map(_cells, after))])
-            fresh.replace(target)
-    return changed
+        found = read_incoming(folder, path)
+        if found.faults:
+            raise UsageError("Nothing was imported:\n  " + "\n  ".join(found.faults))
+        changes = found.changes
+    return write_changes(folder, changes)
+
+
+def write_changes(folder: Path, changes: Iterable[Change]) -> dict[str, int]:
+    """Writes changes into the lists' files; how many rows of each list changed."""
+    by_list: dict[str, list[ConceptRow]] = {}
+    for one in changes:
+        by_list.setdefault(one.list, []).append(one.after)
+    for name, rows in by_list.items():
+        target = _file(folder, name)
+        fresh = target.with_suffix(".new.csv")
+        workbook.write(fresh, [(name, COLUMNS, map(_cells, _merged(_listed(folder, name), rows)))])
+        fresh.replace(target)
+    return {name: len(rows) for name, rows in by_list.items()}
+
+
+def _changes(folder: Path, name: str, rows: list[ConceptRow]) -> list[Change]:
+    before = {_key(row): row for row in _listed(folder, name)}
+    return [Change(list=name, before=before.get(_key(row)), after=row)
+            for row in _merged(list(before.values()), rows) if before.get(_key(row)) != row]
+
+
+def _listed(folder: Path, name: str) -> list[ConceptRow]:
+    target = _file(folder, name)
+    return _read(target, folder)[0].get(name, []) if target.is_file() else []
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / "mappings" / "concepts" / f"{name}.csv"
 
 
 def _merged(before: list[ConceptRow], rows: list[ConceptRow]) -> list[ConceptRow]:

@@ -9,6 +9,7 @@ from fhir_adapter.core.desk import Account
 from fhir_adapter.core.runs import CompletenessRow
 from fhir_adapter.review.kinds import CODES
 from fhir_adapter.steps.projecting import completeness
+from fhir_adapter.steps.showing import words_of_code
 from fhir_adapter.steps.suggesting import Suggestion, suggestions
 from fhir_adapter.steps.summing_up import unacknowledged
 from fhir_adapter.steps.workspace import Workspace
@@ -16,7 +17,8 @@ from fhir_adapter.store.bookkeeping import WorkRow
 from fhir_adapter.store.records import Run
 from fhir_adapter.store.worklist import Filter
 
-CODES_SHOWN = 100
+CODES_SHOWN = 50
+CANDIDATES = 3
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,9 +46,9 @@ def overview(work: Workspace, viewer: Account) -> Overview:
 
 
 class Codes(msgspec.Struct, frozen=True, kw_only=True):
-    """Codes that wait, the most frequent first with their best candidate, and the lists with what they hold."""
+    """Codes that wait, the most frequent first with their candidates, and the lists with what they hold."""
 
-    waiting: tuple[tuple[WorkRow, Suggestion | None], ...]
+    waiting: tuple[tuple[WorkRow, tuple[Suggestion, ...]], ...]
     lists: tuple[tuple[str, int, int], ...]
 
 
@@ -56,7 +58,7 @@ def codes(work: Workspace, viewer: Account) -> Codes:
     for kind in CODES:
         waiting += work.trial.listed_conflicts(Filter(kind=kind.name, scope=viewer.scope), None, CODES_SHOWN)
     waiting.sort(key=lambda row: (-row.occurrences, row.conflict_key))
-    found = [(row, next(iter(suggestions(work.study.concepts, [row.code.removeprefix("text:")], 1)), None))
+    found = [(row, tuple(suggestions(work.study.concepts, words_of_code(work, row), CANDIDATES)))
              for row in waiting[:CODES_SHOWN]]
     lists = [(name, len(one.rows), len({row.concept for row in one.rows if row.concept}))
              for name, one in sorted(work.study.concepts.lists.items())]

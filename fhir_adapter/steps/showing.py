@@ -117,6 +117,12 @@ def _is_code(row: WorkRow) -> bool:
     return row.kind in CODE_KINDS and row.state != "closed"
 
 
+def words_of_code(work: Workspace, row: WorkRow) -> list[str]:
+    """By which a waiting code may be recognised: itself, and the displays that its records give it."""
+    conflict = work.trial.conflict_row(row.conflict_key)
+    return [row.code.removeprefix("text:")] if conflict is None else _words(work, conflict["scope"])
+
+
 def _words(work: Workspace, scope: str) -> list[str]:
     """By which a code may be recognised: itself, and the displays that its records give it."""
     words = [str(json.loads(scope)[2]).removeprefix("text:")]

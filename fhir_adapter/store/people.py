@@ -67,6 +67,11 @@ class People(OpenVault):
         with self.database.reading() as transaction:
             return dict(tuple(row) for row in _last(transaction, keys))
 
+    def last_decision_number(self) -> int:
+        """The number of the newest decision; 0 without any."""
+        with self.database.reading() as transaction:
+            return int(transaction.value("SELECT max(number) FROM decision") or 0)
+
     def decisions_about(self, key: str) -> list[Decision]:
         """Everything that was decided about one conflict, in order."""
         with self.database.reading() as transaction:
@@ -89,6 +94,16 @@ class People(OpenVault):
             return [tuple(row) for row in transaction.rows(
                 "SELECT words, written_by, written_at FROM remark WHERE conflict_key = ? ORDER BY id", (conflict_key,)
             )]
+
+    def remarks_about(self, keys: Collection[str]) -> dict[str, list[tuple[str, str, str]]]:
+        """The remarks beside several conflicts, by conflict: words, by whom, when."""
+        found: dict[str, list[tuple[str, str, str]]] = {}
+        with self.database.reading() as transaction:
+            for key, *said in sorted(transaction.rows_in(
+                    "SELECT conflict_key, id, words, written_by, written_at FROM remark WHERE conflict_key IN (?)",
+                    list(keys)), key=lambda row: row[1]):
+                found.setdefault(key, []).append((said[1], said[2], said[3]))
+        return found
 
     def lock_cut(self, cut: Cut, signed: Signature) -> None:
         """Keeps a cut.

@@ -35,6 +35,7 @@ SAID = {
     "changed": "Account changed; its sessions have ended.",
     "locked": "Locked and signed.",
     "ended": "Session ended.",
+    "written": "Written into mappings/concepts. It counts from the next sync on; start the desk again to see it here.",
     "rerun": "Asked for; the run shows below when it begins.",
 }
 """What a page says after something was done, by the word in its address."""

@@ -50,7 +50,7 @@ def read(path: Path) -> tuple[Table, ...]:
     raise UsageError(f"{path.name}: a table is a .csv or an .xlsx file")
 
 
-def write(path: Path, tables: Iterable[tuple[str, tuple[str, ...], Iterable[tuple[str, ...]]]]) -> None:
+def write(path: Path, tables: Iterable[tuple[str, tuple[str, ...], Iterable[tuple[str | int, ...]]]]) -> None:
     """Writes tables (name, header, rows): all in one XLSX, or the only one as CSV.
 
     Raises:
@@ -72,8 +72,20 @@ def write(path: Path, tables: Iterable[tuple[str, tuple[str, ...], Iterable[tupl
         sheet = book.create_sheet(name[:31])
         sheet.append(header)
         for row in rows:
-            sheet.append(row)
+            sheet.append([_literal(sheet, cell) for cell in row])
     book.save(path)
+
+
+def _literal(sheet: Any, text: Any) -> Any:
+    """A cell that stays what it is: a text that begins as a formula does is none; control characters are left out."""
+    if not isinstance(text, str) or (text[:1] != "=" and text.isprintable()):
+        return text
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    cell: Any = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", text))
+    cell.data_type = "s"
+    return cell
 
 
 def _csv(path: Path) -> Table:

@@ -2,10 +2,22 @@
 
 from fastapi import APIRouter
 
-from fhir_adapter.web.routes import administration, audit, bulk, codes, conflict, queue, results, runs, sign_in, subject
+from fhir_adapter.web.routes import (
+    administration,
+    audit,
+    bulk,
+    codes,
+    conflict,
+    files,
+    queue,
+    results,
+    runs,
+    sign_in,
+    subject,
+)
 
 ALL: tuple[APIRouter, ...] = (
-    sign_in.router, queue.router, bulk.router, conflict.router, subject.router, codes.router, results.router,
-    runs.router, audit.router, administration.router,
+    sign_in.router, queue.router, files.router, bulk.router, conflict.router, subject.router, codes.router,
+    results.router, runs.router, audit.router, administration.router,
 )
 """Every router, in the order of the navigation."""
