@@ -76,8 +76,9 @@ def _forget_at(transaction: Transaction, hospital: str, patients: list[str]) -> 
     """What one hospital said of these patients, what it was asked about them, and who they are."""
     ids = "|".join(re.escape(one) for one in sorted(patients))
     mentioned = re.compile(rf'(Patient/|"id"\s*:\s*")({ids})(?![A-Za-z0-9.-])')
-    keys = {row[0] for row in transaction.rows_in(
-        "SELECT key FROM resource WHERE hospital = ? AND patient IN (?)", patients, (hospital,))}
+    own = {row[0]: f"{row[1]}/{row[2]}" for row in transaction.rows_in(
+        "SELECT key, type, fhir_id FROM resource WHERE hospital = ? AND patient IN (?)", patients, (hospital,))}
+    keys = set(own)
     keys |= {row[0] for row in transaction.rows(
         "SELECT v.resource, v.body FROM version v JOIN resource r ON r.key = v.resource "
         "WHERE r.hospital = ? AND r.patient IS NULL AND r.type <> 'Sheet'", (hospital,)) if _names(mentioned, row[1])}
@@ -88,7 +89,8 @@ def _forget_at(transaction: Transaction, hospital: str, patients: list[str]) -> 
     transaction.run_in("DELETE FROM quarantine WHERE key IN (?)", damaged)
     for table in ("coverage", "member", "identity", "identity_was"):
         transaction.run_in(f"DELETE FROM {table} WHERE hospital = ? AND patient IN (?)", patients, (hospital,))
-    transaction.run_in("DELETE FROM lesson WHERE hospital = ? AND name IN (?)", patients, (hospital,))
+    transaction.run_in("DELETE FROM lesson WHERE hospital = ? AND name IN (?)", [*patients, *sorted(own.values())],
+                       (hospital,))
     _forget_questions(transaction, hospital, re.compile(rf"(?<![A-Za-z0-9.-])({ids})(?![A-Za-z0-9.-])"))
 
 

@@ -152,6 +152,7 @@ def test_erasing_a_person_leaves_a_mark_only(database_urls: Databases) -> None:
         opened.set_members(lease, "west", [Member(patient="p1")], NOW)
         opened.assign(lease, [Identity(hospital="west", patient="p1", subject="ATC-001", basis="x")], NOW)
         opened.remark("c" * 32, "canary", DM)
+        opened.learn(lease, "west", "absent", {"Observation/o1": "1", "Observation/n1": "1"}, NOW)
         person = Person(subject="ATC-001", patients=(("west", "p1"),), conflicts=("c" * 32,))
         with pytest.raises(UsageError):
             opened.erase([lease], person, "pulled by mistake", (DM, DM))
@@ -160,6 +161,7 @@ def test_erasing_a_person_leaves_a_mark_only(database_urls: Databases) -> None:
         left = opened.members("west"), opened.identities(), opened.windows("west")
         urls = [(one.fhir_id, one.url) for one in opened.versions("west", 0, 9)]
         erased = opened.erased("west", ["p1", "p2"])
+        lessons = list(opened.lessons("west", "absent"))
         remarks = opened.remarks("c" * 32)
         actions = [one.action for one in opened.audit_entries()]
         faults = opened.verify_audit()
@@ -167,7 +169,7 @@ def test_erasing_a_person_leaves_a_mark_only(database_urls: Databases) -> None:
         seqs = [one.seq for one in opened.versions("west", 0, 9)]
 
     assert lost == {opened.key("west", "Observation", "o1")}
-    assert remarks == []
+    assert (remarks, lessons) == ([], ["Observation/n1"])
     assert left == ({}, [], [])
     assert urls == [("n1", "erased"), ("n2", "https://w/?patient=p10,p2")]
     assert erased == {"p1"}
