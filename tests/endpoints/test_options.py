@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fhir_adapter.core.protocol import Protocol
+from tests.endpoints.rules import rules
 from tests.house.house import ROOT
 
 OPTIONS = """
@@ -57,6 +58,20 @@ def test_option(line: str) -> None:
     expected = tomllib.loads(f"value = {value}")["value"]
     assert found(Protocol().model_dump(mode="json"), path) == expected
     assert found(STATED, path) == expected
+
+
+ONE_VALUE = ("response.criteria",)
+"""Options that can say only one thing yet."""
+
+
+def test_every_option_has_a_rule() -> None:
+    """Some row of some rule sets it to another value than its default (docs/rules.md)."""
+    said = {cell.partition("=")[0] for rule in rules() for given, _ in rule.cases for cell in given if "=" in cell}
+    schedule = {name for rule in rules() for name in rule.given}
+    assert {"interval", "window", "steps"} <= schedule
+    names = [line.split()[0] for line in OPTIONS.strip().splitlines()]
+    assert [name for name in [*names, "radiotherapy.protocol"]
+            if name not in ONE_VALUE and name.rpartition(".")[2] not in said] == []
 
 
 def test_the_schedule_has_no_default() -> None:

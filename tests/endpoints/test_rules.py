@@ -1,14 +1,12 @@
 """Every row of every rule in `rules/` holds (see `rules.py`)."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pandas as pd
 import pytest
 
-from fhir_adapter.core.protocol import Immune, Radiotherapy, Response, Schedule, TimeToEvent
+from fhir_adapter.core.protocol import Immune, Response, Schedule, TimeToEvent
 from fhir_adapter.endpoints.immune_best import best
 from fhir_adapter.endpoints.immune_response import Point, respond
 from fhir_adapter.endpoints.recist import overall_response, target_response
@@ -18,39 +16,15 @@ from tests.endpoints.build import (
     baseline_scan,
     conclude,
     one,
-    overall,
     pfs,
     protocol,
     rows,
     table,
     treated,
 )
+from tests.endpoints.option_rules import PROVED as OPTIONS
+from tests.endpoints.option_rules import Cells, after, on, options, reported, ruled, told
 from tests.endpoints.rules import rules
-
-START = date(2023, 1, 2)
-Cells = tuple[str, ...]
-
-
-def on(days: str | int) -> str:
-    """The day so many days after the start."""
-    return (START + timedelta(days=int(days))).isoformat()
-
-
-def after(day: Any) -> str:
-    """So many days after the start; empty for none."""
-    return "" if day is None else str((date.fromisoformat(day) - START).days)
-
-
-def told(*values: Any) -> Cells:
-    """Cells of values."""
-    return tuple("" if value is None else ("no", "yes")[value] if isinstance(value, bool) else str(value)
-                 for value in values)
-
-
-def options(text: str) -> dict[str, Any]:
-    """`name=value` as an option of the protocol."""
-    name, _, value = text.partition("=")
-    return {} if not name else {name: {"true": True}.get(value, int(value) if value.isdigit() else value)}
 
 
 def recist_target(baseline: str, nadir: str, total: str, whole: str, gone: str) -> Cells:
@@ -68,14 +42,10 @@ def recist_overall(target: str, non_target: str, new: str) -> Cells:
     return (str(overall_response(frame)[0]),)
 
 
-def _scans(text: str) -> Facts:
-    return overall("\n".join(f"{on(scan.split()[0])} {scan.split()[1]}" for scan in text.split(", "))) if text else {}
-
-
 def best_response(assessments: str, option: str) -> Cells:
     """Both best responses of what the investigator reports."""
     settings = Response(**{"sd_min_days": 42, **options(option)})
-    derived = conclude(treated(), baseline_scan(), _scans(assessments), rules=protocol(response=settings))
+    derived = conclude(treated(), baseline_scan(), reported(assessments), rules=protocol(response=settings))
     return tuple(str(one(derived, "best_response", "value", confirmed=confirmed)) for confirmed in (False, True))
 
 
@@ -92,7 +62,7 @@ _OTHER: dict[str, Callable[[str], Facts]] = {
 def pfs_rule(_: str, has_baseline: str, scans: str, other: str, option: str) -> Cells:
     """PFS under both rules."""
     name, _, day = other.rpartition(" ")
-    parts = [treated(), *([baseline_scan()] if has_baseline == "yes" else []), _scans(scans),
+    parts = [treated(), *([baseline_scan()] if has_baseline == "yes" else []), reported(scans),
              *([_OTHER[name](on(day))] if name else [])]
     derived = conclude(*parts, rules=protocol(endpoints=pfs(**options(option))))
     found = (one(derived, "time_to_event", "status", "date", "reason", endpoint="PFS", rule=rule)
@@ -144,14 +114,16 @@ def ibor(responses: str) -> Cells:
     return tuple(best(assessed, 0, Response(), confirmed=confirmed)[0] for confirmed in (False, True))
 
 
-def ae_sets(_: str, onset: str, end: str, grade: str, serious: str, before: str) -> Cells:
+def ae_sets(_: str, *cells: str) -> Cells:
     """The analysis sets of one record."""
+    onset, end, grade, serious, before, option = cells
     begins = "-" if not onset else onset if len(onset) == 7 else on(onset)
     lines = [f"{on(-30)} {on(20)} {before} no"] if before else []
     lines.append(f"{begins} {on(end) if end else '-'} {grade} {serious}")
     derived = conclude(treated(), table("drug_administration", f"start_date dose_mg\n{on(100)} 200"),
                        table("disposition", f"event date\nend_of_component {on(100)}"),
-                       table("adverse_event", "onset end_date grade serious\n" + "\n".join(lines)))
+                       table("adverse_event", "onset end_date grade serious\n" + "\n".join(lines)),
+                       rules=ruled(option))
     found = rows(derived, "ae_episode", "in_registered", "in_teae", "in_extended", number=len(lines))
     return told(*found[0])
 
@@ -170,7 +142,7 @@ def ae_at_cutoff(_: str, *cells: str) -> Cells:
     return told(grade_, fatal, after(ended) or None, worst, one(derived, "time_to_event", "status", endpoint="OS"))
 
 
-def radiotherapy_dose(records: str) -> Cells:
+def radiotherapy_dose(records: str, option: str) -> Cells:
     """The dose and the subgroup of one subject; every record of one text belongs to one course."""
     parts = [treated()]
     courses = ["level start_date part_of resource"]
@@ -183,7 +155,7 @@ def radiotherapy_dose(records: str) -> Cells:
         volumes.append(f"{volume} {dose} {resource}")
     if records:
         parts += [table("radiotherapy", "\n".join(courses)), table("radiotherapy_volume", "\n".join(volumes))]
-    derived = conclude(*parts, rules=protocol(radiotherapy=Radiotherapy(protocol=protocol().radiotherapy.protocol)))
+    derived = conclude(*parts, rules=ruled(option))
     dose, group = one(derived, "exposure", "dose_cgy", "at_least_subgroup", treatment="radiotherapy")
     return told(None if dose is None else f"{(dose / 100).normalize():f}", group)
 
@@ -206,7 +178,7 @@ def missed_scans(interval: str, window: str, steps: str, last: str) -> Cells:
 PROVED: dict[str, Callable[..., Cells]] = {
     "recist_target": recist_target, "recist_overall": recist_overall, "best_response": best_response, "pfs": pfs_rule,
     "os": os_rule, "irecist": irecist, "ibor": ibor, "ae_sets": ae_sets, "ae_at_cutoff": ae_at_cutoff,
-    "radiotherapy_dose": radiotherapy_dose, "baseline": baseline, "missed_scans": missed_scans,
+    "radiotherapy_dose": radiotherapy_dose, "baseline": baseline, "missed_scans": missed_scans, **OPTIONS,
 }
 """Who proves which file."""
 
