@@ -26,6 +26,9 @@ def add_to(app: typer.Typer) -> None:
     users.command("passwd")(passwd)
     users.command("change")(change)
     users.command("disable")(disable)
+    users.command("token")(token)
+    users.command("tokens")(tokens)
+    users.command("revoke")(revoke)
     app.add_typer(users, name="users", rich_help_panel="Decide")
 
 
@@ -74,7 +77,8 @@ def add(
     with workspace(study) as work:
         account = Account(name=name, printed=printed or name, role=role, hospitals=tuple(hospital or ()), sees_raw=raw,
                           reads_as=desk.reader_keys(work, reads_as or ()), external=external or None)
-        desk.add_user(work, account, None if external and not password_stdin else _password(password_stdin))
+        none = bool(external) or role is Role.SERVICE
+        desk.add_user(work, account, None if none and not password_stdin else _password(password_stdin))
     tell([f"{name} may sign in as {role.value}."], json, {"name": name, "role": role.value})
 
 
@@ -121,6 +125,48 @@ def disable(
 ) -> None:
     """Close an account: it signs in no more; what it signed stays. `users change` does not open it again."""
     _changed(study, name, {"state": "disabled"}, json)
+
+
+def token(
+    name: Annotated[str, typer.Argument(help="The service account that the program acts as.")],
+    role: Annotated[Role, typer.Option(help="What the program may.")] = Role.SERVICE,
+    days: Annotated[int, typer.Option(help="How long it lasts.", min=1, max=366)] = 90,
+    study: StudyOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Make a token for a program at the JSON interface; it is shown once, and kept as a hash."""
+    from fhir_adapter import desk
+
+    with workspace(study) as work:
+        number, made = desk.add_token(work, name, role, days)
+    tell([f"Token {number} of {name}, as {role.value}, for {days} days. It is not shown again:", made], json,
+         {"token": made, "number": number, "name": name, "role": role.value, "days": days})
+
+
+def tokens(study: StudyOption = HERE, json: JsonOption = False) -> None:
+    """List the programs' tokens, without what they are."""
+    from fhir_adapter import desk
+
+    with workspace(study) as work:
+        found = desk.tokens(work)
+    if json:
+        as_json(found)
+        return
+    table("Tokens", ("number", "account", "role", "made by", "ends", "revoked"),
+          [(str(one.id), one.account, one.role, one.made_by, one.ends_at[:16], (one.revoked_at or "")[:16])
+           for one in found])
+
+
+def revoke(
+    number: Annotated[int, typer.Argument(help="The token's number.")], study: StudyOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """End a program's token now."""
+    from fhir_adapter import desk
+
+    with workspace(study) as work:
+        desk.revoke_token(work, number)
+    tell([f"Token {number} is revoked."], json, {"revoked": number})
 
 
 def _changed(study: Path, name: str, changes: dict[str, object], json: bool) -> None:

@@ -43,11 +43,11 @@ class Right(StrEnum):
 
 _R = Right
 GRANTS: dict[Role, frozenset[Right]] = {
-    Role.VIEWER: frozenset({_R.READ}),
+    Role.VIEWER: frozenset({_R.READ, _R.API}),
     Role.COORDINATOR: frozenset({_R.READ, _R.COMMENT, _R.ANSWER}),
     Role.INVESTIGATOR: frozenset({_R.READ, _R.COMMENT, _R.ANSWER, _R.DECIDE, _R.ENDORSE}),
-    Role.MAPPER: frozenset({_R.READ, _R.COMMENT, _R.DECIDE, _R.MAP}),
-    Role.REVIEWER: frozenset({_R.READ, _R.COMMENT, _R.ANSWER, _R.DECIDE, _R.MAP, _R.MANAGE, _R.RERUN, _R.SIGN}),
+    Role.MAPPER: frozenset({_R.READ, _R.API, _R.COMMENT, _R.DECIDE, _R.MAP}),
+    Role.REVIEWER: frozenset({_R.READ, _R.API, _R.COMMENT, _R.ANSWER, _R.DECIDE, _R.MAP, _R.MANAGE, _R.RERUN, _R.SIGN}),
     Role.ADJUDICATOR: frozenset({_R.READ, _R.COMMENT, _R.DECIDE}),
     Role.ADMINISTRATOR: frozenset({_R.READ, _R.AUDIT, _R.ADMINISTER, _R.RERUN}),
     Role.AUDITOR: frozenset({_R.READ, _R.AUDIT}),
@@ -61,6 +61,9 @@ SETTLES: dict[Role, Owner] = {
     Role.ADJUDICATOR: Owner.ADJUDICATOR,
 }
 """Which kinds of conflict a role settles, by their owner; a mapper settles those about codes."""
+
+BY_TOKEN = (Role.SERVICE, Role.VIEWER, Role.MAPPER, Role.REVIEWER)
+"""What a program may be by its token; whatever asks for a person's own judgement or signature is none of them."""
 
 OWN_HOSPITALS = frozenset({Role.COORDINATOR, Role.INVESTIGATOR})
 """Roles that see the hospitals of their account alone; for others, an account without hospitals sees all."""

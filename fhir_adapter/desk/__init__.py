@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from fhir_adapter import flow
-from fhir_adapter.core.desk import Account, Right
+from fhir_adapter.core.desk import Account, Right, Role
 from fhir_adapter.core.errors import AdapterError, Forbidden, UsageError
 from fhir_adapter.core.study import Review
 from fhir_adapter.review.kinds import KINDS
@@ -27,10 +27,11 @@ from fhir_adapter.steps.timeline import Course, Mark, Point
 from fhir_adapter.steps.worklist import show_state
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.accounts import Session
+from fhir_adapter.store.bearers import Bearer
 from fhir_adapter.store.bookkeeping import WorkRow
 from fhir_adapter.store.worklist import Filter
 
-__all__ = ["KINDS", "Course", "Filter", "Mark", "Point", "Wish"]
+__all__ = ["KINDS", "Course", "Filter", "Mark", "Point", "Shown", "Wish", "WorkRow"]
 
 _SETTLING = threading.Lock()
 """Leases tell processes apart, not the threads of this one: they settle one after the other."""
@@ -82,6 +83,13 @@ def visitor(work: Workspace, secret: str) -> Visitor | None:
     mark = accounts.mark_of(secret)
     found = work.vault.session(mark, work.clock()) if secret else None
     return None if found is None else Visitor(account=found[1], token=found[0].token, mark=mark)
+
+
+def program(work: Workspace, token: str) -> Visitor | None:
+    """Which program a token belongs to, while it lasts: its service account, in the role of the token."""
+    mark = accounts.mark_of(token)
+    found = work.vault.bearer_of(mark, work.clock()) if token.startswith(accounts.TOKEN_BEGINS) else None
+    return None if found is None else Visitor(account=found, token="", mark=mark)
 
 
 def sign_out(work: Workspace, visitor: Visitor) -> None:
@@ -289,6 +297,21 @@ def add_user(work: Workspace, account: Account, password: str | None) -> None:
 def change_user(work: Workspace, name: str, changes: Mapping[str, Any], by: str = "") -> None:
     """Changes an account; its sessions end."""
     accounts.change(work, name, dict(changes), by)
+
+
+def add_token(work: Workspace, name: str, role: Role, days: int) -> tuple[int, str]:
+    """A token for a program: its number and, this once, itself."""
+    return accounts.issue(work, name, role, days)
+
+
+def revoke_token(work: Workspace, number: int) -> None:
+    """Ends a program's token now."""
+    work.vault.revoke_bearer(number, accounts.by_system(work))
+
+
+def tokens(work: Workspace) -> list[Bearer]:
+    """All tokens of programs, without what they are."""
+    return work.vault.bearers()
 
 
 def end_session(work: Workspace, viewer: Account, name: str, mark: str) -> None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from fhir_adapter.core.desk import OWN_HOSPITALS, Account, Role
+from fhir_adapter.core.desk import BY_TOKEN, OWN_HOSPITALS, Account, Role
 from fhir_adapter.core.errors import Forbidden, UsageError
 from fhir_adapter.steps.workspace import Workspace, system_user
 from fhir_adapter.store.accounts import Session
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 GUESSES = 5
 LOCKED = timedelta(minutes=15)
+LONGEST_TOKEN = 366
+"""Days that a program's token lasts at most."""
+TOKEN_BEGINS = "fhad_"  # noqa: S105 - what every token begins with, so that a leaked one is recognised
 SHORTEST = 12
 """Characters of a password (NIST SP 800-63B asks for length, not for kinds of signs)."""
 
@@ -52,7 +55,7 @@ def add(work: Workspace, account: Account, password: str | None) -> None:
     Raises UsageError for an unknown hospital, hospital staff without one, or a name that is taken.
     """
     _check_hospitals(work, account.role, account.hospitals)
-    if password is None and account.external is None:
+    if password is None and account.external is None and account.role is not Role.SERVICE:
         raise UsageError("An account needs a password, or a subject at the identity provider.")
     secret = None if password is None else hash_password(password)
     work.vault.add_account(account, secret, by_system(work))
@@ -109,6 +112,23 @@ def begin(work: Workspace, account: Account) -> str:
         Session(mark=mark_of(secret), account=account.name, token=secrets.token_urlsafe(24), began_at=stamp(now),
                 ends_at=stamp(now + work.study.settings.review.longest)), by_account(work, account.name))
     return secret
+
+
+def issue(work: Workspace, name: str, role: Role, days: int) -> tuple[int, str]:
+    """A token for a service account: its number, and itself, which is shown once and kept nowhere.
+
+    Raises UsageError for an account that is no program's, a role that no program has, or a span without end.
+    """
+    known = work.vault.account_of(name)
+    if known is None or known.account.role is not Role.SERVICE:
+        raise UsageError(f"{name} is no service account; make one with `fhir-adapter users add NAME --role service`.")
+    if role not in BY_TOKEN:
+        raise UsageError(f"A token is one of {', '.join(one.value for one in BY_TOKEN)}.")
+    if not 1 <= days <= LONGEST_TOKEN:
+        raise UsageError(f"A token lasts 1 to {LONGEST_TOKEN} days.")
+    token = TOKEN_BEGINS + secrets.token_urlsafe(32)
+    ends = work.clock() + timedelta(days=days)
+    return work.vault.add_bearer(mark_of(token), name, role, ends, by_system(work)), token
 
 
 def mark_of(secret: str) -> str:

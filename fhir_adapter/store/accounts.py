@@ -13,7 +13,8 @@ from fhir_adapter.store.instants import as_json, cleaned, instant, stamp
 from fhir_adapter.store.opened import OpenVault
 from fhir_adapter.store.records import Signature
 
-_COLUMNS = "name, printed, role, hospitals, reads_as, sees_raw, state, secret, external, failures, locked_until, since"
+ACCOUNT_COLUMNS = ("name, printed, role, hospitals, reads_as, sees_raw, state, secret, external, failures, "
+                   "locked_until, since")
 
 
 class KeptAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,17 +42,17 @@ class Accounts(OpenVault):
     def accounts(self) -> list[Account]:
         """All accounts by name."""
         with self.database.reading() as transaction:
-            rows = transaction.rows(f"SELECT {_COLUMNS} FROM account ORDER BY name")
-        return [_account(row) for row in rows]
+            rows = transaction.rows(f"SELECT {ACCOUNT_COLUMNS} FROM account ORDER BY name")
+        return [account_from(row) for row in rows]
 
     def account_of(self, name: str = "", external: str = "") -> KeptAccount | None:
         """The account of that name, or of that subject at the identity provider."""
         column, value = ("external", external) if external else ("name", name)
         with self.database.reading() as transaction:
-            row = transaction.row(f"SELECT {_COLUMNS} FROM account WHERE {column} = ?", (cleaned(value),))
+            row = transaction.row(f"SELECT {ACCOUNT_COLUMNS} FROM account WHERE {column} = ?", (cleaned(value),))
         if row is None:
             return None
-        return KeptAccount(account=_account(row), secret=row[7], failures=int(row[9]),
+        return KeptAccount(account=account_from(row), secret=row[7], failures=int(row[9]),
                      locked_until=None if row[10] is None else instant(row[10]))
 
     def add_account(self, account: Account, secret: str | None, signed: Signature) -> None:
@@ -66,7 +67,7 @@ class Accounts(OpenVault):
             if taken:
                 raise UsageError(f"There is an account {account.name} (or one of that external subject) already.")
             transaction.run(
-                f"INSERT INTO account ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, 'active', ?, ?, 0, NULL, ?)",
+                f"INSERT INTO account ({ACCOUNT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, 'active', ?, ?, 0, NULL, ?)",
                 (account.name, account.printed, account.role.value, as_json(account.hospitals),
                  as_json(account.reads_as), int(account.sees_raw), secret, account.external, stamp(signed.at)))
             append_audit(transaction, signed, "account added", f"account {account.name}", as_json(account))
@@ -110,7 +111,7 @@ class Accounts(OpenVault):
 
     def session(self, mark: str, now: datetime) -> tuple[Session, Account] | None:
         """The session of that mark with its account, if it has not ended and the account may sign in."""
-        named = ", ".join(f"a.{name}" for name in _COLUMNS.split(", "))
+        named = ", ".join(f"a.{name}" for name in ACCOUNT_COLUMNS.split(", "))
         with self.database.reading() as transaction:
             row = transaction.row(
                 f"SELECT s.mark, s.account, s.token, s.began_at, s.ends_at, {named} FROM session s "
@@ -118,7 +119,7 @@ class Accounts(OpenVault):
                 (mark, stamp(now)))
         if row is None:
             return None
-        return Session(**dict(zip(Session.__struct_fields__, row[:5], strict=True))), _account(row[5:])
+        return Session(**dict(zip(Session.__struct_fields__, row[:5], strict=True))), account_from(row[5:])
 
     def sessions(self) -> list[Session]:
         """All sessions, the newest first."""
@@ -128,7 +129,8 @@ class Accounts(OpenVault):
         return [Session(**dict(zip(Session.__struct_fields__, row, strict=True))) for row in rows]
 
 
-def _account(row: Any) -> Account:
+def account_from(row: Any) -> Account:
+    """An account from its columns."""
     return Account(name=row[0], printed=row[1], role=Role(row[2]), hospitals=tuple(msgspec.json.decode(row[3])),
                    reads_as=tuple(msgspec.json.decode(row[4])), sees_raw=bool(row[5]), active=row[6] == "active",
                    external=row[8])

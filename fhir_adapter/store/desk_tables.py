@@ -50,6 +50,15 @@ Table(
 )
 
 Table(
+    "bearer", VAULT,
+    _serial("id"), _text("mark"), _text("account"), _text("role"), _text("made_by"), _text("made_at"),
+    _text("ends_at"), _text("revoked_at", null=True),
+    ForeignKeyConstraint(["account"], ["account.name"], name="fk_bearer_account"),
+    Index("ix_bearer_mark", "mark", unique=True),
+)
+"""Tokens by which programs use the JSON interface; `mark` is the hash of one, `role` what it may."""
+
+Table(
     "noticed", VAULT,
     _text("conflict_key"), _text("since"), PrimaryKeyConstraint("conflict_key"),
 )

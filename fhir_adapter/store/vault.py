@@ -11,6 +11,7 @@ import secrets
 from fhir_adapter.core.errors import UsageError
 from fhir_adapter.store.accounts import Accounts
 from fhir_adapter.store.audit import Audit
+from fhir_adapter.store.bearers import Bearers
 from fhir_adapter.store.coverage import CoverageBook
 from fhir_adapter.store.desk_book import DeskBook
 from fhir_adapter.store.desk_tables import SIGNED
@@ -35,7 +36,7 @@ SCHEMA = "vault"
 
 
 class Vault(Leases, Raw, Windows, CoverageBook, Lessons, Identities, Quarantine, People, Audit, Runs, Erasure,
-            Accounts, DeskBook):
+            Accounts, Bearers, DeskBook):
     """An open vault; each parent class is one part of it."""
 
     @property

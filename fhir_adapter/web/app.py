@@ -75,9 +75,10 @@ def _answered(request: Request, error: Exception) -> Response:
             return RedirectResponse("/sign-in", 303)
         return failed(request, 401, "Sign in first: your session has ended.")
     if isinstance(error, RoutingError):
-        return failed(request, error.status_code, str(error.detail))
+        return failed(request, error.status_code, str(error.detail), error.headers)
     if isinstance(error, RequestValidationError):
-        return failed(request, 422, "A field of the form is missing, or is not what it should be.")
+        places = sorted({".".join(str(part) for part in one["loc"]) for one in error.errors()})
+        return failed(request, 422, f"Missing, or not what it should be: {', '.join(places)[:400]}.")
     if isinstance(error, AdapterError):
         return failed(request, _status(error), str(error))
     request.app.state.work.log.error("page_failed", error)

@@ -17,7 +17,7 @@ from fastapi import Depends, HTTPException, Request
 from fhir_adapter import desk
 from fhir_adapter.core.desk import Account, Right
 from fhir_adapter.desk import Visitor
-from fhir_adapter.web.rights import right_of
+from fhir_adapter.web.rights import API, DESCRIPTION, right_of
 
 COOKIE = "__Host-desk"
 BEFORE = "__Host-desk-before"
@@ -67,7 +67,11 @@ async def guard(request: Request) -> None:
     Raises SignInFirst without a session; 403 without the right, the token, or from another site.
     """
     work, presence = request.app.state.work, request.app.state.presence
-    right = right_of(request.method, request.scope["route"].path)
+    path = request.scope["route"].path
+    right = right_of(request.method, path)
+    if path.startswith(API) and not (path == DESCRIPTION and COOKIE in request.cookies):
+        request.state.visitor = None if right is Right.ANYONE else _program(request, right)
+        return
     found = desk.visitor(work, request.cookies.get(COOKIE, ""))
     if found is not None and presence.idle(found.mark, work.clock(), desk.settings(work).idle):
         found = None
@@ -80,6 +84,21 @@ async def guard(request: Request) -> None:
         raise SignInFirst
     if not found.account.may(right):
         raise HTTPException(403, f"Your role, {found.account.role.value}, does not allow this.")
+
+
+def _program(request: Request, right: Right) -> Visitor:
+    """Which program shows a token. No cookie counts here, so that no page of another site can ask in our name."""
+    work = request.app.state.work
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    found = desk.program(work, token.strip()) if scheme.lower() == "bearer" else None
+    if found is None:
+        address = request.client.host if request.client else ""
+        if scheme and not request.app.state.presence.may_try(f"token {address}", work.clock()):
+            raise HTTPException(429, "Too many wrong tokens from here. Wait five minutes.")
+        raise HTTPException(401, "Show a token: `Authorization: Bearer ...`.", {"www-authenticate": "Bearer"})
+    if not found.account.may(right):
+        raise HTTPException(403, f"Your role, {found.account.role.value}, does not allow this.")
+    return found
 
 
 async def _refuse_forged(request: Request, found: Visitor | None) -> None:

@@ -64,14 +64,16 @@ def page(request: Request, template: str, code: int = 200, **values: Any) -> HTM
     return HTMLResponse(text, code)
 
 
-def failed(request: Request, status: int, message: str) -> Response:
+def failed(request: Request, status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """What went wrong, as a page, as a fragment for htmx, or as JSON for programs."""
     if request.url.path.startswith("/api/"):
         from fastapi.responses import JSONResponse
 
-        return JSONResponse({"detail": message}, status)
+        return JSONResponse({"detail": message}, status, headers)
     template = "fragment_error.html" if "hx-request" in request.headers else "error.html"
-    return page(request, template, status, status=status, message=message)
+    answer = page(request, template, status, status=status, message=message)
+    answer.headers.update(headers or {})
+    return answer
 
 
 def back(path: str, done: str = "", anchor: str = "") -> RedirectResponse:

@@ -55,13 +55,28 @@ ROUTES: dict[tuple[str, str], Right] = {
     ("POST", "/administration/users"): _R.ADMINISTER,
     ("POST", "/administration/users/{name}"): _R.ADMINISTER,
     ("POST", "/administration/sessions"): _R.ADMINISTER,
+    ("GET", "/api/v1/health"): _R.ANYONE,
+    ("GET", "/api/v1/openapi.json"): _R.SIGNED_IN,
+    ("GET", "/api/v1/conflicts"): _R.API,
+    ("GET", "/api/v1/conflicts/{key}"): _R.API,
+    ("POST", "/api/v1/conflicts/{key}/decisions"): _R.DECIDE,
+    ("POST", "/api/v1/decisions/{number}/undo"): _R.DECIDE,
+    ("GET", "/api/v1/runs"): _R.API,
+    ("GET", "/api/v1/results"): _R.API,
 }
-"""(method, path) -> right. RAW is granted to single accounts; everything else comes with the role."""
+"""(method, path) -> right. Under /api/ a program's token counts, and no cookie.
+
+RAW is granted to single accounts; everything else comes with the role."""
 
 
 def right_of(method: str, path: str) -> Right:
     """The right that a route asks for; HEAD asks as GET does."""
     return ROUTES["GET" if method == "HEAD" else method, path]
+
+
+API = "/api/"
+DESCRIPTION = "/api/v1/openapi.json"
+"""Open to people with a session too."""
 
 
 def served(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:

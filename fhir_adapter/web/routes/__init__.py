@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from fhir_adapter.web.routes import (
     administration,
+    api,
     audit,
     bulk,
     codes,
@@ -18,6 +19,6 @@ from fhir_adapter.web.routes import (
 
 ALL: tuple[APIRouter, ...] = (
     sign_in.router, queue.router, files.router, bulk.router, conflict.router, subject.router, codes.router,
-    results.router, runs.router, audit.router, administration.router,
+    results.router, runs.router, audit.router, administration.router, api.open_router, api.router,
 )
 """Every router, in the order of the navigation."""

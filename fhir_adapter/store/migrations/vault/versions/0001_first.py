@@ -371,6 +371,22 @@ def _visited() -> None:
     )
 
 
+def _bearer() -> None:
+    op.create_table('bearer',
+        sa.Column('id', sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column('mark', sa.Text(), nullable=False),
+        sa.Column('account', sa.Text(), nullable=False),
+        sa.Column('role', sa.Text(), nullable=False),
+        sa.Column('made_by', sa.Text(), nullable=False),
+        sa.Column('made_at', sa.Text(), nullable=False),
+        sa.Column('ends_at', sa.Text(), nullable=False),
+        sa.Column('revoked_at', sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(['account'], ['account.name'], name='fk_bearer_account'),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('ix_bearer_mark', 'bearer', ['mark'], unique=True)
+
+
 def _identity() -> None:
     op.create_table('identity',
         sa.Column('hospital', sa.Text(), nullable=False),
@@ -449,6 +465,7 @@ def upgrade() -> None:
     _signature()
     _subject()
     _visited()
+    _bearer()
     _identity()
     _session()
     _version()
@@ -458,6 +475,7 @@ _TABLES = (
     "version",
     "session",
     "identity",
+    "bearer",
     "visited",
     "subject",
     "signature",
