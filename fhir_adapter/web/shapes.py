@@ -146,11 +146,16 @@ class Runs(Shape):
 
 
 class Results(Shape):
-    """Headline numbers as of now, in words, beside what they rest on; `summary`: the same as numbers."""
+    """Headline numbers in words and tables, beside what they rest on, as of now or as a cut froze them.
+
+    `faults`: what of a cut's folder is not as it was signed.
+    """
 
     cutoff: str
     lines: dict[str, str]
+    tables: list[dict[str, Any]]
     open_conflicts: int
     blocking_conflicts: int
+    settling: int
     incomplete: list[str]
-    summary: dict[str, Any]
+    faults: list[str]

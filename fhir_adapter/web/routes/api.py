@@ -102,13 +102,13 @@ def runs(request: Request, viewer: Viewing) -> shapes.Runs:
     ) for one in found])
 
 
-@router.get("/results")
-def results(request: Request, viewer: Viewing) -> shapes.Results:
-    """Results as of now; for cuts see the files of `fhir-adapter export`."""
-    found = whole.results(request.app.state.work)
-    return shapes.Results(cutoff=found.cutoff, lines=dict(found.lines), open_conflicts=found.open,
-                          blocking_conflicts=found.blocking, incomplete=list(found.incomplete),
-                          summary=msgspec.to_builtins(found.summary))
+@router.get("/results", responses=_refusals(404))
+def results(request: Request, viewer: Viewing, cut: Text = "") -> shapes.Results:
+    """Results as of now, or of a cut."""
+    found = whole.results(request.app.state.work, cut)
+    return shapes.Results(cutoff=found.cutoff, lines=dict(found.lines), tables=msgspec.to_builtins(found.tables),
+                          open_conflicts=found.open, blocking_conflicts=found.blocking, settling=found.settling,
+                          incomplete=list(found.incomplete), faults=list(found.faults))
 
 
 @open_router.get("/openapi.json", include_in_schema=False)
