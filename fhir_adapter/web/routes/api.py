@@ -102,10 +102,16 @@ def runs(request: Request, viewer: Viewing) -> shapes.Runs:
     ) for one in found])
 
 
+class ResultsQuery(shapes.Shape):
+    """Of which cut; without one, as of now."""
+
+    cut: Text = ""
+
+
 @router.get("/results", responses=_refusals(404))
-def results(request: Request, viewer: Viewing, cut: Text = "") -> shapes.Results:
+def results(request: Request, viewer: Viewing, asked: Annotated[ResultsQuery, Query()]) -> shapes.Results:
     """Results as of now, or of a cut."""
-    found = whole.results(request.app.state.work, cut)
+    found = whole.results(request.app.state.work, asked.cut)
     return shapes.Results(cutoff=found.cutoff, lines=dict(found.lines), tables=msgspec.to_builtins(found.tables),
                           open_conflicts=found.open, blocking_conflicts=found.blocking, settling=found.settling,
                           incomplete=list(found.incomplete), faults=list(found.faults))
