@@ -10,12 +10,14 @@ from fhir_adapter.core.concepts import Concepts, Match, system_of
 from fhir_adapter.core.conflicts import Doubt
 from fhir_adapter.core.dates import PartialDate
 from fhir_adapter.core.facts import Domain, Fact, Ignored, column
+from fhir_adapter.domains.ae_causality import RELATED, AeCausality, read_sheet
 from fhir_adapter.domains.ae_grade import ABSENT, Grade, stated_grades
 from fhir_adapter.domains.moments import Moments, contradict, earlier
 from fhir_adapter.domains.reading import Reading
 from fhir_adapter.domains.treatment_component import UNKNOWN, component
 from fhir_adapter.fhir import adverse_event as fhir
 from fhir_adapter.fhir.elements import CodeableConcept, Coding
+from fhir_adapter.fhir.sheet import Sheet
 
 
 class AdverseEvent(Fact, frozen=True, kw_only=True):
@@ -53,21 +55,6 @@ class AdverseEvent(Fact, frozen=True, kw_only=True):
     ] = None
 
 
-class AeCausality(Fact, frozen=True, kw_only=True):
-    """Whether one treatment component caused the event, as the reporter judged."""
-
-    component: Annotated[str, column("drug concept, or `radiotherapy`", source="suspectEntity.instance")]
-    relatedness: Annotated[
-        str,
-        column(
-            "as reported, in one list",
-            codes=("related", "possibly", "probably", "unlikely", "not_related", "unknown"),
-            source="causality",
-        ),
-    ]
-    related: Annotated[bool | None, column("possible or stronger counts as related; None when not recorded")] = None
-
-
 class AeAction(Fact, frozen=True, kw_only=True):
     """What was done with one treatment component because of the event."""
 
@@ -98,7 +85,6 @@ class AeSeriousness(Fact, frozen=True, kw_only=True):
 MEDDRA = "https://www.meddra.org"
 SEVERITIES = frozenset(("mild", "moderate", "severe"))
 _WORST_OUTCOME = ("fatal", "ongoing", "recovering", "resolved_with_sequelae", "resolved", "unknown")
-_RELATED = {"related": True, "probably": True, "possibly": True, "unlikely": False, "not_related": False}
 
 
 def read(event: fhir.AdverseEvent, reading: Reading) -> Iterable[Any]:
@@ -264,8 +250,10 @@ def _outcome(
     return min(known, key=_WORST_OUTCOME.index, default=None), doubtful
 
 
-def read_causality(event: fhir.AdverseEvent, reading: Reading) -> Iterable[Any]:
+def read_causality(event: fhir.AdverseEvent | Sheet, reading: Reading) -> Iterable[Any]:
     """Whether each named component caused it: possible or stronger is related, nothing recorded is unknown (None)."""
+    if isinstance(event, Sheet):
+        return read_sheet(event, reading)
     return _caused(event, reading) if event.suspects and _set_aside(event) is None else ()
 
 
@@ -284,7 +272,7 @@ def _caused(event: fhir.AdverseEvent, reading: Reading) -> Iterator[Any]:
                     index=index,
                     component=name,
                     relatedness=match.concept,
-                    related=_RELATED.get(match.concept),
+                    related=RELATED.get(match.concept),
                 )
                 continue
             yield AeCausality(element=suspect.element, index=index, component=name, relatedness=UNKNOWN)
@@ -355,7 +343,8 @@ DOMAINS = (
         agree=(),
     ),
     Domain(
-        name="ae_causality", fact=AeCausality, title="causality of adverse events", reads=_READS, read=read_causality
+        name="ae_causality", fact=AeCausality, title="causality of adverse events", reads=(*_READS, "Sheet"),
+        read=read_causality,
     ),
     Domain(name="ae_action", fact=AeAction, title="actions taken for adverse events", reads=_READS, read=read_action),
     Domain(

@@ -30,6 +30,10 @@ class RadiotherapyVolume(Fact, frozen=True, kw_only=True):
         int | None,
         column("fractions delivered to this volume", unit="fractions", source="fractionsDelivered"),
     ] = None
+    fraction_cgy: Annotated[
+        Decimal | None,
+        column("physical dose of one fraction, as stated", unit="cGy", source="MII Einzeldosis"),
+    ] = None
 
 
 LEVELS = ("course", "phase", "fraction")
@@ -95,6 +99,7 @@ def read(resource: Procedure, reading: Reading) -> Iterator[Any]:
             dose_text=None if quantity is None or quantity.value is None else str(quantity.value),
             dose_unit=None if quantity is None else quantity.code or quantity.unit,
             fractions=said.fractions,
+            fraction_cgy=physical(said.per_fraction, reading)[0],
         )
         yield from _wrong(dose, reading)
 

@@ -31,6 +31,24 @@ class SignedRow(Cells):
         """A word out of a closed list, or nothing; any other refuses the row."""
         return self.one_of(column, allowed) if self.text(column) else None
 
+    def record(self, column: str, hospital_column: str, types: tuple[str, ...]) -> str | None:
+        """The opaque key of a hospital's record, written Type/id; it must be one that we have."""
+        written = self.filled(column)
+        if written is None:
+            return None
+        kind, slash, name = written.rpartition("/")
+        if not slash or kind not in types:
+            self.wrong(column, f"is not written {types[0]}/id")
+            return None
+        try:
+            records = self.reading.records_of(self.text(hospital_column) or "")
+        except KeyError:
+            self.wrong(hospital_column, "no hospital of the study")
+            return None
+        if records.body(kind, name) is None:
+            self.wrong(column, "the hospital's record is not here")
+        return records.key(kind, name)
+
     def signed(self) -> None:
         """By whom and on which day."""
         self.filled("signed_by")

@@ -19,7 +19,7 @@ _RESULT = ("test", "date", "time", "status", "comparator", "value", "unit", "val
 COLUMNS: dict[str, tuple[str, ...]] = {
     "adverse_event": ("term", "term_text", "soc", "ctcae", "grade", "onset", "end_date", "serious", "outcome"),
     "ae_action": ("component", "action"),
-    "ae_causality": ("component", "relatedness", "related"),
+    "ae_causality": ("component", "relatedness", "related", "record"),
     "ae_seriousness": ("criterion",),
     "anticancer_therapy": ("kind", "therapy", "stated_role", "record", "status", *_PERIOD),
     "biomarker": ("marker", "result", "value", "date"),

@@ -72,7 +72,7 @@ def episodes(trial: Trial, treated: dict[str, Treated]) -> list[AeEpisode]:
     tables: dict[str, dict[str, list[Row]]] = {name: defaultdict(list) for name in names}
     for name, found in tables.items():
         for row in trial.rows(name):
-            found[row.resource].append(row)
+            found[getattr(row, "record", None) or row.resource].append(row)
     by_subject: dict[str, list[Row]] = defaultdict(list)
     for row in trial.rows("adverse_event"):
         by_subject[row.subject].append(row)

@@ -31,6 +31,7 @@ class DoseToVolume(msgspec.Struct, frozen=True, kw_only=True):
     volume: Reference | None = None
     dose: Quantity | None = None
     fractions: int | None = None
+    per_fraction: Quantity | None = None
 
 
 class Procedure(Extended, frozen=True, kw_only=True):
@@ -124,19 +125,29 @@ class Procedure(Extended, frozen=True, kw_only=True):
 
     @property
     def doses(self) -> tuple[DoseToVolume, ...]:
-        """The dose of each volume. Volumes overlap: whoever adds them invents dose."""
+        """The dose of each volume. Volumes overlap: whoever adds them invents dose.
+
+        mCODE has no dose of one fraction; MII has (`Einzeldosis`), until 2025 inside `...-bestrahlung`, since 2026 as
+        an extension beside the total (MII oncology module 2026.0.3), of one volume that it does not name.
+        """
         found = []
         for index, (name, extension) in enumerate(self.named):
-            if name not in (_DOSE, _MII):
+            each: Extension | None = None
+            if name == _DOSE:
+                dose, volume, count = _parts(extension, "totalDoseDelivered", "volume", "fractionsDelivered")
+            elif name == _MII:
+                dose, volume, count, each = _parts(extension, "Gesamtdosis", "Zielgebiet", "Fraktionen", "Einzeldosis")
+            elif name == f"{_MII}-gesamtdosis":
+                dose, volume, count = extension, None, None
+                each = next(iter(self.said(f"{_MII}-einzeldosis")), None)
+            else:
                 continue
-            dose, volume, count = _parts(extension, "totalDoseDelivered", "volume", "fractionsDelivered")
-            if name == _MII:
-                dose, volume, count = _parts(extension, "Gesamtdosis", "Zielgebiet", "Fraktionen")
             found.append(DoseToVolume(
                 element=f"extension[{index}]",
                 volume=None if volume is None else volume.value_reference,
                 dose=None if dose is None else dose.value_quantity,
                 fractions=None if count is None else _count(count),
+                per_fraction=None if each is None else each.value_quantity,
             ))
         return tuple(found)
 

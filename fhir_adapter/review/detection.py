@@ -120,6 +120,18 @@ def lesion_roles_differ(frames: Frames) -> Iterator[Dispute]:
             yield _facts("lesion_role_disagrees", "lesion", rows, "role", "One lesion has two roles.")
 
 
+def causalities_differ(frames: Frames) -> Iterator[Dispute]:
+    """A record and a sheet, or two sheets, judge differently whether a component caused an event."""
+    judged = _rows(frames, "ae_causality", lambda f: f.related.notna())
+    if judged.empty:
+        return
+    judged = judged.assign(about=judged.record.where(judged.record.notna(), judged.resource))
+    for _, rows in _repeated(judged, ["subject", "about", "component"]):
+        if len({row.related for row in rows}) > 1 and len({row.resource for row in rows}) > 1:
+            yield _facts("causality_disagrees", "ae_causality", rows, "relatedness",
+                         "Two judgements of whether a treatment caused an adverse event differ.")
+
+
 def duplicate_adverse_events(frames: Frames) -> Iterator[Dispute]:
     """Two records tell of one term with one onset. An episode split into grades has several onsets and is none."""
     events = _rows(frames, "adverse_event", lambda f: f.onset.notna() & (f.term.notna() | f.term_text.notna()))
@@ -197,6 +209,6 @@ def _repeated(frame: pd.DataFrame, keys: list[str]) -> Iterator[tuple[Any, list[
 
 ALL: tuple[Callable[[Frames], Iterator[Dispute]], ...] = (
     death_dates_disagree, activity_after_death, fatal_ae_without_death, readings_differ, responses_differ,
-    lesion_roles_differ, duplicate_adverse_events, reconcile,
+    lesion_roles_differ, causalities_differ, duplicate_adverse_events, reconcile,
 )
 """The finders over standing facts alone; `retracted_records` looks at retracted ones, `hidden_records` at versions."""

@@ -101,6 +101,22 @@ def phases_sum(sight: Any) -> Found:
     return found
 
 
+def fractions_times_dose(sight: Any) -> Found:
+    """Volumes whose fractions times the stated dose of one differ from their dose by more than the tolerance, a share.
+
+    The fractions are the volume's own, else the sessions of its record.
+    """
+    sessions = {row.resource: row.sessions for row in sight.of("radiotherapy")}
+    found: Found = []
+    for row in sight.of("radiotherapy_volume"):
+        count = sessions.get(row.resource) if pd.isna(row.fractions) else row.fractions
+        if pd.isna(row.dose_cgy) or pd.isna(row.fraction_cgy) or count is None or pd.isna(count):
+            continue
+        if abs(int(count) * row.fraction_cgy - row.dose_cgy) > sight.check.tolerance * row.dose_cgy:
+            found.append(("radiotherapy_volume", row))
+    return found
+
+
 def ecog_dead(sight: Any) -> Found:
     """An ECOG score of 5 of a subject whom no record calls dead."""
     if any(row.status == "dead" for row in sight.of("vital_status")):
@@ -222,8 +238,8 @@ def _text(value: Any) -> str | None:
 ALL: dict[str, Callable[[Any], Found]] = {
     one.__name__: one for one in (
         dose_at_most, doses_apart, targets_at_most, targets_per_organ, target_at_least, target_node_at_least,
-        method_constant, phases_sum, ecog_dead, histology, person, ae_grade, ae_outcome, baseline_ecog,
-        laboratory_per_dose, lesion_unmeasured,
+        method_constant, phases_sum, fractions_times_dose, ecog_dead, histology, person, ae_grade, ae_outcome,
+        baseline_ecog, laboratory_per_dose, lesion_unmeasured,
     )
 }
 """Every rule by its name, as a row of mappings/checks.csv says it."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook, load_workbook
 
+from fhir_adapter import flow
 from fhir_adapter.wire.sheets import SHEETS, pages
 from tests.cli.conftest import Rehearsing, run
 
@@ -61,6 +62,8 @@ def test_the_words_of_a_template_are_those_that_are_accepted(rehearsed: Rehearsi
                         "component": "anlotinib"},
         "therapies": {"subject": "ATC-045", "kind": "drug", "therapy": "dabrafenib", "role": "prior"},
         "deviations": {"subject": "ATC-045", "date": "2024-01-02", "category": "dose"},
+        "causality": {"subject": "ATC-045", "hospital": "south", "record": "AdverseEvent/none",
+                      "component": "anlotinib"},
         "safety": {"subject": "ATC-045", "case": "1", "term": "Anemia", "onset": "2024-01-02"},
     }
     fit = {("assessments", "category", "new_lesion"): {"value": "none"},
@@ -136,3 +139,39 @@ def test_the_safety_list_is_reconciled_and_not_counted(study: Path) -> None:
     assert synced.code == 0, synced.err
     assert "serious_event_not_reported" in kinds
     assert run("trace", "AE", "ATC-001", study=study).out == events
+
+
+def test_a_judgement_of_causality_stands_beside_the_record(study: Path) -> None:
+    """It makes the event related, opens a conflict with the record, and is replayed as any record is."""
+    folder = study / "sync" / "supplements" / "atc-pd1"
+    with flow.open_workspace(study) as work:
+        events = work.trial.frames(("ae_causality", "adverse_event"), standings=("current",))
+        judged = events["ae_causality"]
+        first = judged[judged.related.eq(False)].sort_values("fact_key").iloc[0]
+        head = work.vault.head_of(first.resource)
+    assert head is not None
+    row = f"{first.subject},{head.hospital},AdverseEvent/{head.fhir_id},{first.component},related,Dr Desk,2026-07-01"
+    bad = [row.replace(first.component, "sugar", 1), row.replace("AdverseEvent/", "AdverseEvent/no-"),
+           row.replace(f",{head.hospital},", ",moon,")]
+    path = folder / "causality.csv"
+    path.write_text("\n".join([",".join(_columns("causality")), *bad]) + "\n", encoding="utf-8")
+    said = run("supplements", "check", study=study).out.splitlines()
+    assert [line.partition(": ")[0] for line in said] == [
+        f"sheet causality, row {number}, column {column}"
+        for number, column in ((2, "component"), (3, "record"), (4, "hospital"))]
+
+    path.write_text("\n".join([",".join(_columns("causality")), row]) + "\n", encoding="utf-8")
+    assert run("supplements", "check", study=study).out == "The supplements are in order.\n"
+    assert run("sync", "desk", study=study).code == 0
+    found = run("conflicts", "list", "--kind", "causality_disagrees", study=study).rows
+    assert [(line[2], line[3]) for line in found] == [(first.subject, f"desk, {head.hospital}")]
+    with flow.open_workspace(study) as work:
+        facts = work.trial.frames(("ae_causality",), standings=("current", "held"))["ae_causality"]
+        mine = facts[facts.record.eq(first.resource)]
+        episodes = work.trial.frames(("ae_episode",))["ae_episode"]
+        told = episodes[episodes.facts.str.contains(mine.iloc[0].fact_key)]
+    assert mine.hospital.tolist() == ["desk"]
+    assert told.related.tolist() == [True]
+    before = run("digest", study=study).out
+    run("rebuild", study=study)
+    assert run("digest", study=study).out == before

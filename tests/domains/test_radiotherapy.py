@@ -148,3 +148,23 @@ def test_operations_and_other_procedures() -> None:
         ("anticancer_therapy", "performedPeriod"), ("procedure", "performedPeriod")]
     assert facts(operation, "anticancer_therapy")[0].kind == "surgery"
     assert [(n, f.status) for n, f in airway.facts] == [("procedure", "stopped")]  # type: ignore[attr-defined]
+
+
+MII = "https://www.medizininformatik-initiative.de/fhir/ext/modul-onko/StructureDefinition/"
+GRAY = {"unit": "Gy"}
+
+
+@pytest.mark.parametrize("extensions", [
+    [{"url": f"{MII}mii-ex-onko-strahlentherapie-bestrahlung", "extension": [
+        {"url": "Gesamtdosis", "valueQuantity": {"value": 60, **GRAY}},
+        {"url": "Einzeldosis", "valueQuantity": {"value": 12, **GRAY}}]}],
+    [{"url": f"{MII}mii-ex-onko-strahlentherapie-bestrahlung-einzeldosis", "valueQuantity": {"value": 12, **GRAY}},
+     {"url": f"{MII}mii-ex-onko-strahlentherapie-bestrahlung-gesamtdosis", "valueQuantity": {"value": 60, **GRAY}}],
+])
+def test_the_dose_of_one_fraction_where_the_record_says_it(extensions: list[dict[str, Any]]) -> None:
+    """MII oncology, before and since 2026 (its example: 60 Gy, 12 Gy each); the unit is a text. mCODE has none."""
+    (found,) = facts(mapped(procedure("1217123003", *extensions)), "radiotherapy_volume")
+
+    assert (found.dose_cgy, found.fraction_cgy, found.fractions) == (Decimal(6000), Decimal(1200), None)
+    (mcode,) = facts(mapped(procedure("1217123003", volume(6600, "cGy", 33))), "radiotherapy_volume")
+    assert mcode.fraction_cgy is None

@@ -166,3 +166,25 @@ def test_concomitant_medication_has_the_group_of_its_atc_code(atc: str, concept:
 
     assert (fact.concept, fact.drug_group) == (concept, group)
     assert group_of(reading(), "no such drug") is None
+
+
+@pytest.mark.parametrize(("code", "marker"), [
+    ("53844-7", "braf"), ("83052-1", "pd_l1"), ("83053-9", "pd_l1"), ("94076-7", "tmb"), ("81695-9", "msi"),
+])
+def test_biomarkers_by_loinc(code: str, marker: str) -> None:
+    """Codes of the mCODE tumor marker value set, of HL7 genomics reporting and of the MII, as they are published."""
+    found = only(says(observation(coded(code, "http://loinc.org"), valueQuantity=quantity(40, "%"))), "biomarker")
+
+    assert found.marker == marker
+
+
+@pytest.mark.parametrize(("code", "concept"), [
+    ("59621000", "hypertension"), ("40930008", "hypothyroidism"), ("44054006", "diabetes"), ("128053003", "thrombosis"),
+    ("111975006", "qt_prolongation"), ("85828009", "autoimmune_disease"),
+])
+def test_history_by_snomed_ct(code: str, concept: str) -> None:
+    """What matters beside a checkpoint inhibitor and an inhibitor of angiogenesis."""
+    told = only(says({"resourceType": "Condition", "subject": {"reference": "Patient/p1"}, "code": coded(code, SCT)}),
+                "medical_history")
+
+    assert told.concept == concept

@@ -73,6 +73,12 @@ def volume(record: str, cgy: int) -> Row:
     return ("radiotherapy_volume", {"resource": record, "volume": "v", "dose_cgy": Decimal(cgy)})
 
 
+def each(record: str, cgy: int, fraction: int, count: int | None) -> Row:
+    """What one volume received, with the dose of one fraction."""
+    return ("radiotherapy_volume", {"resource": record, "dose_cgy": Decimal(cgy), "fraction_cgy": Decimal(fraction),
+                                    "fractions": count})
+
+
 CASES: list[tuple[str, list[Row], list[Row]]] = [
     ("An adverse event ends before it begins.", [("adverse_event", {**EVENT, "end_date": "2024-03-04"})],
      [("adverse_event", {**EVENT, "end_date": "2024-03"})]),
@@ -106,6 +112,10 @@ CASES: list[tuple[str, list[Row], list[Row]]] = [
     ("The phases of a course do not add up to its dose.",
      [COURSE, *PHASES, volume("c", 6600), volume("p1", 5000), volume("p2", 1000)],
      [COURSE, *PHASES, volume("c", 6600), volume("p1", 5000), volume("p2", 1400)]),
+    ("Fractions times the dose of one fraction are not the dose.",
+     [("radiotherapy", {"resource": "d", "sessions": 5}), each("d", 6000, 1200, 6)],
+     [("radiotherapy", {"resource": "d", "sessions": 5}), each("d", 6000, 1200, None), each("c", 6000, 200, 29),
+      each("e", 6000, 1200, None)]),
     ("A performance status of 5 says that the subject is dead and no record says so.",
      [("performance_status", {"scale": "ECOG", "score": 5})],
      [("performance_status", {"scale": "ECOG", "score": 5}), ("vital_status", {"status": "dead"})]),
