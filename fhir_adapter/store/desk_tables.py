@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
 )
 
+from fhir_adapter.core.tables import one_of
 from fhir_adapter.store.vault_tables import VAULT
 
 SIGNED = ("signature",)
@@ -37,7 +38,7 @@ Table(
     _text("secret", null=True), _text("external", null=True), _number("failures"), _text("locked_until", null=True),
     _text("since"),
     PrimaryKeyConstraint("name"),
-    CheckConstraint("state IN ('active', 'disabled')", name="ck_account_state"),
+    CheckConstraint(one_of("state", ("active", "disabled")), name="ck_account_state"),
     Index("ix_account_external", "external", unique=True),
 )
 
@@ -74,7 +75,7 @@ Table(
     "query", VAULT,
     _serial("id"), _text("conflict_key"), _text("hospital"), _text("state"), _text("question"), _text("answer"),
     _text("asked_by"), _text("asked_at"), _text("changed_by"), _text("changed_at"),
-    CheckConstraint("state IN ('open', 'sent', 'answered', 'closed', 're-queried')", name="ck_query_state"),
+    CheckConstraint(one_of("state", ("open", "sent", "answered", "closed", "re-queried")), name="ck_query_state"),
     Index("ix_query_conflict", "conflict_key"),
 )
 
@@ -83,7 +84,7 @@ Table(
     _serial("id"), _text("conflict_key"), _text("kind"), _text("fingerprint"), _text("choice"), _text("value"),
     _text("reason"), _text("needs"), _text("state"), _text("proposed_by"), _text("proposed_at"),
     _text("ended_by", null=True), _text("ended_at", null=True),
-    CheckConstraint("state IN ('waiting', 'agreed', 'refused')", name="ck_proposal_state"),
+    CheckConstraint(one_of("state", ("waiting", "agreed", "refused")), name="ck_proposal_state"),
     Index("ix_proposal_conflict", "conflict_key", "state"),
 )
 

@@ -14,6 +14,8 @@ from sqlalchemy import (
     Text,
 )
 
+from fhir_adapter.core.tables import one_of
+
 VAULT = MetaData()
 """All tables of the vault, without a schema: PostgreSQL's search path gives it."""
 
@@ -57,7 +59,7 @@ Table(
     _text("received_at"), _number("run"), _number("was_head"),
     _key("resource", "ordinal"),
     ForeignKeyConstraint(["resource"], ["resource.key"], name="fk_version_resource"),
-    CheckConstraint("kind IN ('content', 'deleted', 'not_visible')", name="ck_version_kind"),
+    CheckConstraint(one_of("kind", ("content", "deleted", "not_visible")), name="ck_version_kind"),
     Index("ix_version_seq", "hospital", "seq", unique=True),
 )
 
@@ -73,7 +75,7 @@ Table(
     "subject", VAULT,
     _text("number"), _number("age"), _text("made"),
     _key("number"),
-    CheckConstraint("made IN ('trial', 'qualified', 'random')", name="ck_subject_made"),
+    CheckConstraint(one_of("made", ("trial", "qualified", "random")), name="ck_subject_made"),
     Index("ix_subject_age", "age", unique=True),
 )
 
@@ -104,7 +106,7 @@ Table(
     _serial("id"), _text("hospital"), _text("type"), _text("question"), _text("state"),
     _number("attempts"), _number("pages"), _text("next", null=True), _text("issues"),
     _text("opened_at"), _text("closed_at", null=True), _number("run"),
-    CheckConstraint("state IN ('open', 'whole', 'failed')", name="ck_question_window_state"),
+    CheckConstraint(one_of("state", ("open", "whole", "failed")), name="ck_question_window_state"),
     Index("ix_question_window_hospital", "hospital", "state"),
 )
 

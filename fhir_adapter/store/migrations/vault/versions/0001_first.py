@@ -23,7 +23,7 @@ def _account() -> None:
         sa.Column('failures', sa.BigInteger(), nullable=False),
         sa.Column('locked_until', sa.Text(), nullable=True),
         sa.Column('since', sa.Text(), nullable=False),
-        sa.CheckConstraint("state IN ('active', 'disabled')", name='ck_account_state'),
+        sa.CheckConstraint("state = 'active' OR state = 'disabled'", name='ck_account_state'),
         sa.PrimaryKeyConstraint('name')
     )
     op.create_index('ix_account_external', 'account', ['external'], unique=True)
@@ -206,7 +206,7 @@ def _proposal() -> None:
         sa.Column('proposed_at', sa.Text(), nullable=False),
         sa.Column('ended_by', sa.Text(), nullable=True),
         sa.Column('ended_at', sa.Text(), nullable=True),
-        sa.CheckConstraint("state IN ('waiting', 'agreed', 'refused')", name='ck_proposal_state'),
+        sa.CheckConstraint("state = 'waiting' OR state = 'agreed' OR state = 'refused'", name='ck_proposal_state'),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index('ix_proposal_conflict', 'proposal', ['conflict_key', 'state'], unique=False)
@@ -248,7 +248,7 @@ def _query() -> None:
         sa.Column('asked_at', sa.Text(), nullable=False),
         sa.Column('changed_by', sa.Text(), nullable=False),
         sa.Column('changed_at', sa.Text(), nullable=False),
-        sa.CheckConstraint("state IN ('open', 'sent', 'answered', 'closed', 're-queried')", name='ck_query_state'),
+        sa.CheckConstraint("state = 'open' OR state = 'sent' OR state = 'answered' OR state = 'closed' OR state = 're-queried'", name='ck_query_state'),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index('ix_query_conflict', 'query', ['conflict_key'], unique=False)
@@ -268,7 +268,7 @@ def _question_window() -> None:
         sa.Column('opened_at', sa.Text(), nullable=False),
         sa.Column('closed_at', sa.Text(), nullable=True),
         sa.Column('run', sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("state IN ('open', 'whole', 'failed')", name='ck_question_window_state'),
+        sa.CheckConstraint("state = 'open' OR state = 'whole' OR state = 'failed'", name='ck_question_window_state'),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index('ix_question_window_hospital', 'question_window', ['hospital', 'state'], unique=False)
@@ -357,7 +357,7 @@ def _subject() -> None:
         sa.Column('number', sa.Text(), nullable=False),
         sa.Column('age', sa.BigInteger(), nullable=False),
         sa.Column('made', sa.Text(), nullable=False),
-        sa.CheckConstraint("made IN ('trial', 'qualified', 'random')", name='ck_subject_made'),
+        sa.CheckConstraint("made = 'trial' OR made = 'qualified' OR made = 'random'", name='ck_subject_made'),
         sa.PrimaryKeyConstraint('number')
     )
     op.create_index('ix_subject_age', 'subject', ['age'], unique=True)
@@ -429,7 +429,7 @@ def _version() -> None:
         sa.Column('received_at', sa.Text(), nullable=False),
         sa.Column('run', sa.BigInteger(), nullable=False),
         sa.Column('was_head', sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("kind IN ('content', 'deleted', 'not_visible')", name='ck_version_kind'),
+        sa.CheckConstraint("kind = 'content' OR kind = 'deleted' OR kind = 'not_visible'", name='ck_version_kind'),
         sa.ForeignKeyConstraint(['resource'], ['resource.key'], name='fk_version_resource'),
         sa.PrimaryKeyConstraint('resource', 'ordinal')
     )
