@@ -120,22 +120,24 @@ def _origin(version: Version) -> Origin:
 def map_hospital(work: Workspace, mapper: Mapper, hospital: Hospital, lease: Lease, run: int, told: Progress) -> Counts:
     """Maps what a hospital's cursor has not seen; everything, if the mappings have changed since.
 
-    Records that looked at a record which has changed are mapped again with it, in the same transaction; so are the
-    records of a patient who has become another subject. The counts are of versions that were new to the cursor.
+    Records that looked at a record which has changed are mapped again with it, in the same transaction, unless they
+    were mapped since this began: then they saw it. So are the records of a patient who has become another subject.
+    What is kept after this began is for the next time. The counts are of versions that were new to the cursor.
     """
     digest = mapper.digest(hospital)
     place = work.trial.cursor(hospital.id)
     seq, fresh = (place.seq, place.seq) if place.digest == digest else (0, place.seq)
-    last = work.vault.last_seq(hospital.id)
+    began, last = seq, work.vault.last_seq(hospital.id)
     _remap_moved(work, mapper, hospital, lease, run)
     if place.digest != digest and last == 0:
         work.trial.set_cursor(lease, hospital.id, Place(0, digest))
     counts = Counts()
-    while batch := work.vault.versions(hospital.id, seq, BATCH):
+    while batch := [version for version in work.vault.versions(hospital.id, seq, BATCH) if version.seq <= last]:
         seq, lease = batch[-1].seq, renewed(work, lease)
         records = [mapper.map(version) for version in batch]
         keys = {version.key for version in batch}
-        again = work.vault.versions_of(work.trial.dependents(keys) - keys)
+        again = [version for version in work.vault.versions_of(work.trial.dependents(keys) - keys)
+                 if version.hospital != hospital.id or version.seq <= began]
         _quarantine(work, lease, run, records)
         records += [mapper.map(version) for version in again]
         written = _write(work, lease, run, records, (hospital.id, Place(seq, digest)))

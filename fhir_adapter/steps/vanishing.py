@@ -37,10 +37,12 @@ def deletions(connection: Connection, intake: Intake, started: datetime) -> None
 
     A type that the server does not list at all is tried too: sekmet-fhir keeps AdverseEvents without listing them
     (servers.md, trap 4), and only their history tells of deletes. A history that could not be read whole is open, as
-    a type of its own, until a later run has read it.
+    a type of its own, until a later run has read it. How far the others were read is noted at the end, for all types
+    at once: a run that stops before reads the same again.
     """
     vault, hospital = intake.work.vault, intake.hospital
     coverage = vault.coverage(hospital.id)
+    reached: list[Coverage] = []
     for type in ("ResearchSubject", "Patient", *plan.clinical_types(hospital)):
         listed = type in connection.capability.types
         before = coverage.get((type + HISTORY, "*"))
@@ -49,8 +51,7 @@ def deletions(connection: Connection, intake: Intake, started: datetime) -> None
                 vault.set_coverage(intake.lease, hospital.id, [_open(before, None)], intake.work.clock())
             continue
         if before is None or before.since is None:
-            row = _read_back(type, intake.latest or started, started)
-            vault.set_coverage(intake.lease, hospital.id, [row], intake.work.clock())
+            reached.append(_read_back(type, intake.latest or started, started))
             continue
         whole = True
         for page in history.deletes(connection, type, before.since - hospital.pull.overlap):
@@ -61,10 +62,13 @@ def deletions(connection: Connection, intake: Intake, started: datetime) -> None
             intake.page(Page(url=page.url, entries=tuple(one.entry for one in kept), damages=page.damages), kept)
             for gap in page.gaps:
                 intake.gap(f"{type}, what was deleted", gap)
-        if whole or listed:
-            row = (_read_back(type, max(before.since, intake.latest or before.since), started) if whole
-                   else _open(before, before.open_since or started))
+        if whole:
+            reached.append(_read_back(type, max(before.since, intake.latest or before.since), started))
+        elif listed:
+            row = _open(before, before.open_since or started)
             vault.set_coverage(intake.lease, hospital.id, [row], intake.work.clock())
+    if reached:
+        vault.set_coverage(intake.lease, hospital.id, reached, intake.work.clock())
 
 
 def _open(row: Coverage, since: datetime | None) -> Coverage:

@@ -248,6 +248,8 @@ class Raw(OpenVault):
 
     def versions_of(self, keys: Collection[str]) -> list[Version]:
         """All versions of these records, by key and ordinal."""
+        if not keys:
+            return []
         with self.database.reading() as transaction:
             found = [Version(*row) for row in transaction.rows_in(_READ + "WHERE v.resource IN (?)", keys)]
         return sorted(found, key=lambda version: (version.key, version.ordinal))
@@ -334,10 +336,12 @@ def _write(transaction: Transaction, intake: _Intake, run: int, at: str) -> None
     """Gives the new versions their places in the hospital's sequence and writes them."""
     if not intake.versions:
         return
-    last = _last_seq(transaction, intake.hospital)
+    count = len(intake.versions)
+    last = transaction.value("INSERT INTO sequence (hospital, last) VALUES (?, ?) ON CONFLICT (hospital) "
+                             "DO UPDATE SET last = sequence.last + excluded.last RETURNING last",
+                             (intake.hospital, count))
     numbered = [(key, ordinal, intake.hospital, seq, *told, "identity", url, at, run, was_head)
-                for seq, (key, ordinal, *told, url, was_head) in enumerate(intake.versions, start=last + 1)]
-    transaction.upsert("sequence", ("hospital", "last"), ("hospital",), [(intake.hospital, last + len(numbered))])
+                for seq, (key, ordinal, *told, url, was_head) in enumerate(intake.versions, start=last - count + 1)]
     states = intake.states
     transaction.insert("resource", _RESOURCE, [states[key].row(key) for key in sorted(intake.begun)])
     transaction.upsert("resource", _RESOURCE, ("key",),

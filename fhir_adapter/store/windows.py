@@ -20,7 +20,7 @@ _COLUMNS = "id, hospital, question, state, attempts, pages, next, issues, opened
 
 
 def move_window(transaction: Transaction, page: PageProgress, now: datetime) -> None:
-    """One more page of a window: its next link, the link that was followed, and its end if it has come."""
+    """One more page of a window: its next link, and its end if it has come, or else the link that was followed."""
     closed = None if page.state is WindowState.OPEN else stamp(now)
     following = None if page.next is None else cleaned(page.next)
     transaction.run(
@@ -29,7 +29,7 @@ def move_window(transaction: Transaction, page: PageProgress, now: datetime) -> 
     )
     if page.issues:
         _add_issues(transaction, int(page.window or 0), page.issues)
-    if page.url:
+    if page.url and closed is None:
         transaction.upsert("visited", ("window_id", "link"), ("window_id", "link"),
                            [(page.window, link_digest(page.url))])
 
