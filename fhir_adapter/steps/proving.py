@@ -5,6 +5,7 @@ import difflib
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,17 @@ def verify(work: Workspace, name: str, told: Progress = silent) -> Proof:
             grown(work, past, Path(scratch) / DATABASE) as frozen:
         fill(frozen, cut.data_cutoff, told)
         faults += _results_differ(manifest, folder, frozen)
+    if faults:
+        faults[:0] = _erased_since(own, cut)
     return Proof(name=name, digest=cut.digest, holds=not faults, faults=tuple(faults), notes=notes)
+
+
+def _erased_since(work: Workspace, cut: Cut) -> list[str]:
+    """That persons were erased after the signing: then what follows may be their records, and nobody's fault."""
+    count = work.vault.erasures(work.clock()) - work.vault.erasures(datetime.fromisoformat(cut.signed_at))
+    who = "one person has" if count == 1 else f"{count} persons have"
+    return [f"erased: {who} been erased since it was signed; without those records it cannot be computed again"
+            ] if count else []
 
 
 def _since(own: Workspace, past: PastVault, folder: Path, signed: Inputs) -> Iterator[str]:

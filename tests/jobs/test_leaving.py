@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
-from fhir_adapter import flow, subjects
-from fhir_adapter.core.errors import UsageError
+from fhir_adapter import cuts, flow, subjects
+from fhir_adapter.core.errors import DatabaseError, UsageError
 from fhir_adapter.sandbox.requests import Seen
 from fhir_adapter.store.engine import Database
 from fhir_adapter.store.records import Identity
@@ -141,6 +141,18 @@ def test_an_erased_person_is_gone_from_both_databases_and_does_not_come_back(her
     assert left == {("vault", "audit"): 1, ("trial", "audit_entry"): 1}, "that the withdrawal was signed stays"
     assert len(others) == 2
     assert one.subject not in others
+
+
+def test_a_cut_from_before_an_erasure_cannot_be_proved_and_says_why(here: Job) -> None:
+    """The proof fails, and the first thing it names is the erasure."""
+    one = someone(here)
+    with here.work() as work:
+        cuts.create(work, cuts.NewCut(cutoff="2026-01-01", name="before", by="dm1", with_open_conflicts=True))
+        assert cuts.verify(work, "before").holds
+        subjects.erase(work, one.subject, reason="a court order", by=("dm1", "inv1"))
+        with pytest.raises(DatabaseError) as refused:
+            cuts.verify(work, "before")
+    assert str(refused.value).splitlines()[1].strip().startswith("erased: one person has been erased")
 
 
 def test_an_erasure_that_was_killed_half_way_is_finished_by_calling_again(here: Job) -> None:
