@@ -263,17 +263,23 @@ def subject(work: Workspace, number: str, viewer: Account) -> Course:
     return timeline.course(work, number, viewer)
 
 
-def cleanliness(work: Workspace, viewer: Account) -> list[Cleanliness]:
-    """What stands between each subject and the lock."""
-    return cleaning.cleanliness(work, viewer)
+def cleanliness(work: Workspace, viewer: Account, number: str = "") -> list[Cleanliness]:
+    """What stands between each subject (or one) and the lock."""
+    return cleaning.cleanliness(work, viewer, number)
 
 
-def endorse(work: Workspace, viewer: Account, number: str, password: str, meaning: str) -> None:
-    """The investigator's signature on a subject's data as they are now; later changes show it as no longer valid."""
+def between(work: Workspace, viewer: Account, found: Collection[Cleanliness]) -> list[str]:
+    """What stands between the study and its lock, in words."""
+    return cleaning.between(work, viewer, found)
+
+
+def sign_subject(work: Workspace, viewer: Account, number: str, step: str, signing: tuple[str, str]) -> None:
+    """A signature about a subject (`signing`: password, meaning): its investigator endorses the data, a data manager
+    freezes or thaws them; `step` is `endorse`, `freeze` or `thaw`."""
     timeline.course(work, number, viewer)
+    password, meaning = signing
     desking.check_signing(work, viewer, password, meaning)
-    work.vault.sign(f"subject {number}", cleaning.content_of_subject(work, number), meaning.strip(), viewer.printed,
-                    by_account(work, viewer.name))
+    {"endorse": cleaning.endorse, "freeze": cleaning.freeze, "thaw": cleaning.thaw}[step](work, viewer, number, meaning)
 
 
 # --- accounts ------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from fhir_adapter.review.disputes import digest
 from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS, UNIT_KINDS
 from fhir_adapter.review.settling import standing_decisions
 from fhir_adapter.steps.codes import code_value, decided_key, scope_of_decision, written_value
+from fhir_adapter.steps.freezing import refuse_frozen
 from fhir_adapter.steps.identity import IDENTITY_KINDS, apply_identity, identity_value
 from fhir_adapter.steps.leases import trial_lease
 from fhir_adapter.steps.workspace import Workspace
@@ -115,6 +116,7 @@ def _sign(work: Workspace, new: NewDecision, by: str) -> Decision:
     owner = BY_NAME[new.kind].owner.value
     if role != owner and by != "demo":
         raise UsageError(f"{new.kind} is settled by the {owner}; {by} is {role}.")
+    refuse_frozen(work, [new.conflict_key])
     (decision,) = work.vault.decide([new], signed)
     if decision.kind in IDENTITY_KINDS and (decision.choice in ("join", "split") or decision.undoes is not None):
         with trial_lease(work) as lease:

@@ -16,6 +16,7 @@ from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS
 from fhir_adapter.review.settling import standing_decisions
 from fhir_adapter.steps.accounts import by_account, check_password
 from fhir_adapter.steps.deciding import MAPPING, Choice, decided_value, find_conflict, stands_under
+from fhir_adapter.steps.freezing import refuse_frozen
 from fhir_adapter.steps.identity import IDENTITY_KINDS, apply_identity
 from fhir_adapter.steps.leases import trial_lease
 from fhir_adapter.steps.projecting import project_decided
@@ -348,6 +349,7 @@ def _adjudicated(work: Workspace, viewer: Account, new: NewDecision, signing: tu
 def _signed(work: Workspace, viewer: Account, made: dict[str, tuple[NewDecision, int]],
             together: Together = Together()) -> tuple[int, ...]:  # noqa: B008 - frozen
     """Signs decisions, all or none, with what belongs to them in one transaction."""
+    refuse_frozen(work, [new.conflict_key for new, _ in made.values()])
     seen = {key: number for key, (_, number) in made.items()}
     by = by_account(work, viewer.name)
     content = {key: content_of(work, key) for key in made} if together.meaning else {}

@@ -32,6 +32,8 @@ SAID = {
     "stepped": "Query moved on.",
     "saved": "View saved.",
     "endorsed": "Signed. The signature holds as long as these data stay as they are.",
+    "frozen": "Frozen: nobody decides about this subject until it is thawed, or its data change.",
+    "thawed": "Thawed.",
     "changed": "Account changed; its sessions have ended.",
     "locked": "Locked and signed.",
     "ended": "Session ended.",

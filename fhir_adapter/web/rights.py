@@ -34,6 +34,8 @@ ROUTES: dict[tuple[str, str], Right] = {
     ("GET", "/subjects"): _R.READ,
     ("GET", "/subjects/{subject:path}"): _R.READ,
     ("POST", "/subjects/{subject:path}/endorse"): _R.ENDORSE,
+    ("POST", "/subjects/{subject:path}/freeze"): _R.SIGN,
+    ("POST", "/subjects/{subject:path}/thaw"): _R.SIGN,
     ("GET", "/records/{resource}"): _R.READ,
     ("POST", "/records/{resource}/source"): _R.RAW,
     ("GET", "/mappings"): _R.READ,

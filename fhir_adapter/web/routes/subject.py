@@ -13,26 +13,48 @@ from fhir_adapter.web.pages import allowed, back, page, segment
 router = APIRouter()
 
 
+Password = Annotated[str, Form(max_length=1000)]
+Meaning = Annotated[str, Form(max_length=400)]
+
+
 @router.get("/subjects")
 def subjects(request: Request, viewer: Viewing) -> Response:
     """What still stands between each subject and the lock."""
-    return page(request, "subjects.html", subjects=desk.cleanliness(request.app.state.work, viewer))
+    work = request.app.state.work
+    found = desk.cleanliness(work, viewer)
+    return page(request, "subjects.html", subjects=found, between=desk.between(work, viewer, found))
 
 
 @router.get("/subjects/{subject:path}")
 def one(request: Request, subject: str, viewer: Viewing) -> Response:
     """One subject: timeline, endpoints with their reasons, small plots."""
-    course = desk.subject(request.app.state.work, subject, viewer)
+    work = request.app.state.work
+    course = desk.subject(work, subject, viewer)
     return page(request, "subject.html", course=course, lanes=timeline(course), spider=spider(course),
-                endorses=allowed(viewer, "POST", "/subjects/{subject:path}/endorse"))
+                clean=next(iter(desk.cleanliness(work, viewer, course.subject)), None),
+                endorses=allowed(viewer, "POST", "/subjects/{subject:path}/endorse"),
+                freezes=allowed(viewer, "POST", "/subjects/{subject:path}/freeze"))
 
 
 @router.post("/subjects/{subject:path}/endorse")
-def endorse(request: Request, subject: str, viewer: Viewing, password: Annotated[str, Form(max_length=1000)],
-            meaning: Annotated[str, Form(max_length=400)]) -> Response:
+def endorse(request: Request, subject: str, viewer: Viewing, password: Password, meaning: Meaning) -> Response:
     """The investigator's signature on a subject's data."""
-    desk.endorse(request.app.state.work, viewer, subject, password, meaning)
+    desk.sign_subject(request.app.state.work, viewer, subject, "endorse", (password, meaning))
     return back(f"/subjects/{segment(subject)}", "endorsed")
+
+
+@router.post("/subjects/{subject:path}/freeze")
+def freeze(request: Request, subject: str, viewer: Viewing, password: Password, meaning: Meaning) -> Response:
+    """Freezes a clean and endorsed subject."""
+    desk.sign_subject(request.app.state.work, viewer, subject, "freeze", (password, meaning))
+    return back(f"/subjects/{segment(subject)}", "frozen")
+
+
+@router.post("/subjects/{subject:path}/thaw")
+def thaw(request: Request, subject: str, viewer: Viewing, password: Password, meaning: Meaning) -> Response:
+    """Ends a freeze, with a reason."""
+    desk.sign_subject(request.app.state.work, viewer, subject, "thaw", (password, meaning))
+    return back(f"/subjects/{segment(subject)}", "thawed")
 
 
 @router.get("/records/{resource}")
