@@ -232,14 +232,6 @@ def subjects(work: Workspace) -> list[SubjectView]:
     return summing_up.subjects(work)
 
 
-def verify_audit(work: Workspace) -> str:
-    """Whether the audit trail's chain holds; raises UsageError with every place where it does not."""
-    faults = work.vault.verify_audit()
-    if faults:
-        raise DatabaseError("The audit trail does not hold:\n  " + "\n  ".join(faults))
-    return f"The audit trail holds: {len(work.vault.audit_entries())} entries."
-
-
 # --- results -------------------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
     problems.command("ack")(acknowledge)
     audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
     audit.command("verify")(verify_audit)
+    audit.command("anchor")(anchor_audit)
     for name, group in (("conflicts", conflicts), ("decisions", decisions), ("problems", problems),
                         ("audit", audit)):
         app.add_typer(group, name=name, rich_help_panel="Decide")
@@ -151,9 +152,33 @@ def acknowledge(
     tell([f"{count} records acknowledged."], json, {"acknowledged": count})
 
 
-def verify_audit(study: StudyOption = HERE, json: JsonOption = False) -> None:
-    """Check the hash chain of the audit trail, entry by entry."""
-    from fhir_adapter import flow
+def verify_audit(
+    anchor: Annotated[
+        list[Path] | None, typer.Option(help="A file of `audit anchor` that the trail must agree with; repeatable.")
+    ] = None,
+    study: StudyOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Check the hash chain of the audit trail, entry by entry, and against what was anchored outside."""
+    from fhir_adapter.desk import whole
 
     with workspace(study) as work:
-        tell([flow.verify_audit(work)], json)
+        tell([whole.verify_audit(work, anchor or [])], json)
+
+
+def anchor_audit(
+    file: Annotated[str, typer.Argument(help="The file to add to, best on another machine; - for standard output.")],
+    study: StudyOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Keep the head of the audit trail outside the vault, so that a trail cut short or written anew shows."""
+    from fhir_adapter.desk import whole
+
+    with workspace(study) as work:
+        found = whole.anchor_audit(work, None if file == "-" else Path(file))
+    if file == "-":
+        import msgspec
+
+        print(msgspec.json.encode(found).decode())
+        return
+    tell([f"Entry {found.seq} of the audit trail is anchored."], json, found)

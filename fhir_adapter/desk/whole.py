@@ -1,12 +1,15 @@
 """The study as a whole at the desk: runs and completeness, results and cuts, codes, the audit trail."""
 
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 
 from fhir_adapter import cuts, flow
 from fhir_adapter.core.desk import Account
 from fhir_adapter.core.errors import UsageError
-from fhir_adapter.steps import desking, outcomes, overseeing
+from fhir_adapter.steps import anchoring, desking, outcomes, overseeing
 from fhir_adapter.steps.accounts import by_account
+from fhir_adapter.steps.anchoring import Anchor
 from fhir_adapter.steps.outcomes import Results
 from fhir_adapter.steps.overseeing import Codes, Overview
 from fhir_adapter.steps.workspace import Workspace
@@ -95,6 +98,18 @@ def audit_page(work: Workspace, search: str, before: int, size: int) -> list[Aud
 def audit_faults(work: Workspace) -> list[str]:
     """Where the trail's chain does not hold."""
     return work.vault.verify_audit()
+
+
+def verify_audit(work: Workspace, anchors: Sequence[Path] = ()) -> str:
+    """Whether the trail's chain holds, and agrees with what was anchored; raises DatabaseError with every fault."""
+    entries = anchoring.verified(work, anchors)
+    said = f", and agrees with what was anchored in {len(anchors)} files" if anchors else ""
+    return f"The audit trail holds: {len(entries)} entries{said}."
+
+
+def anchor_audit(work: Workspace, file: Path | None) -> Anchor:
+    """Adds the head of the trail's chain to a file of anchors; without a file it is only told."""
+    return anchoring.head(work) if file is None else anchoring.append(work, file)[0]
 
 
 def audit_file(work: Workspace) -> str:

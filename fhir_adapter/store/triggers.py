@@ -1,5 +1,6 @@
-"""Append-only tables: the database itself refuses to change or remove their rows."""
-
+"""Append-only tables: the database itself refuses to change or remove their rows, by triggers and (PostgreSQL) by
+taking the right to do so from everybody, the owner too; only a superuser, or whoever grants it anew, gets past both.
+"""
 
 from collections.abc import Collection
 
@@ -20,6 +21,7 @@ def add_triggers(transaction: Transaction, tables: Collection[str]) -> None:
                 f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
                 "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
             )
+            transaction.run(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM PUBLIC, CURRENT_USER")
             continue
         for action in ("UPDATE", "DELETE"):
             transaction.run(
@@ -29,11 +31,12 @@ def add_triggers(transaction: Transaction, tables: Collection[str]) -> None:
 
 
 def drop_triggers(transaction: Transaction, tables: Collection[str]) -> None:
-    """Takes the triggers off, for a migration that must rewrite a table."""
+    """Takes the triggers off, and gives the rights back, for a migration that must rewrite a table."""
     for table in tables:
         if transaction.postgres:
             if transaction.value("SELECT to_regclass(?)", (table,)) is not None:
                 transaction.run(f"DROP TRIGGER IF EXISTS {table}_append_only ON {table}")
+                transaction.run(f"GRANT UPDATE, DELETE, TRUNCATE ON {table} TO CURRENT_USER")
         else:
             for action in ("update", "delete"):
                 transaction.run(f"DROP TRIGGER IF EXISTS {table}_no_{action}")

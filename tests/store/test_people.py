@@ -52,13 +52,44 @@ def test_decisions_and_audit_can_only_grow(database_urls: Databases, statement: 
         assert everything(opened, ("decision", "audit")) == before
 
 
+def test_nobody_has_the_right_to_change_what_people_did(database_urls: Databases) -> None:
+    """On PostgreSQL not even the tables' owner who has taken the triggers off; to add is allowed."""
+    if database_urls.backend == "sqlite":
+        return  # SQLite knows no rights: who may write the file may write all of it
+    with vault(database_urls) as opened:
+        opened.decide([decision()], DM)
+        for table, column in (("audit", "actor"), ("decision", "reason"), ("cut", "reason"), ("signature", "meaning")):
+            _as_owner(opened, table, f"SELECT * FROM {table}")
+            for said in (f"UPDATE {table} SET {column} = ''", f"DELETE FROM {table}", f"TRUNCATE {table}"):
+                with pytest.raises(DatabaseError, match="InsufficientPrivilege"):
+                    _as_owner(opened, table, said)
+
+        assert len(opened.decide([decision()], DM)) == 1
+
+
+def _as_owner(opened: Vault, table: str, said: str) -> None:
+    """A statement of whoever owns a table and has no other rights, with its triggers taken off."""
+    with opened.database.writing() as transaction:
+        transaction.run("CREATE ROLE desk_owner")
+        transaction.run("GRANT USAGE ON SCHEMA vault TO desk_owner")
+        transaction.run(f"ALTER TABLE {table} OWNER TO desk_owner")
+        transaction.run("SET LOCAL ROLE desk_owner")
+        transaction.run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        transaction.run(said)
+        transaction.run("RESET ROLE")
+        transaction.run(f"ALTER TABLE {table} OWNER TO CURRENT_USER")
+        transaction.run(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+        transaction.run("REVOKE USAGE ON SCHEMA vault FROM desk_owner")
+        transaction.run("DROP ROLE desk_owner")
+
+
 def test_the_audit_chain_shows_tampering(database_urls: Databases) -> None:
     """With the triggers taken off by force, a changed and a missing entry are still seen."""
     with vault(database_urls) as opened:
         for number in range(4):
             opened.note(DM, "look", f"record {number}", {"n": number})
         whole = opened.verify_audit()
-        _untrigger(opened)
+        untrigger(opened)
         with opened.database.writing() as transaction:
             transaction.run("UPDATE audit SET detail = '{}' WHERE seq = 2")
         changed = opened.verify_audit()
@@ -76,7 +107,7 @@ def test_an_empty_chain_is_whole() -> None:
     assert list(chain_faults([])) == []
 
 
-def _untrigger(opened: Vault) -> None:
+def untrigger(opened: Vault) -> None:
     from fhir_adapter.store.triggers import drop_triggers
 
     with opened.database.writing() as transaction:
