@@ -15,7 +15,6 @@ from tests.databases import BACKENDS
 from tests.store.test_people import untrigger
 from tests.web.small import Small
 
-
 Harm = Callable[[Workspace, int], None]
 
 
