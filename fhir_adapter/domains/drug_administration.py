@@ -58,6 +58,10 @@ class DrugAdministration(Fact, frozen=True, kw_only=True):
         str | None,
         column("why it was not given or stopped, as a concept", source="statusReason, reasonNotGiven"),
     ] = None
+    sub_potent: Annotated[
+        bool | None,
+        column("whether its source says that it had less than its full strength", source="R5 isSubPotent"),
+    ] = None
 
 
 def read(resource: Any, reading: Reading) -> Iterable[Any]:
@@ -85,7 +89,8 @@ def _administered(resource: Any, reading: Reading, drug: Drug) -> Iterator[Any]:
             yield problem
     when = resource.when
     start, end = when.dates
-    yield replace(undated, element=when.element or drug.element, start_date=start, end_date=end)
+    yield replace(undated, element=when.element or drug.element, start_date=start, end_date=end,
+                  sub_potent=getattr(resource, "is_sub_potent", None))
 
 
 @lru_cache(maxsize=64)

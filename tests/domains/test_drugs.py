@@ -197,3 +197,16 @@ def test_a_reference_to_this_study_states_the_role() -> None:
         roles.append(found.facts[0][1].stated_role)  # type: ignore[attr-defined]
 
     assert roles == ["study", None]
+
+
+@pytest.mark.parametrize("said", [True, False, None])
+def test_a_dose_of_less_than_full_strength_is_flagged(said: bool | None) -> None:
+    """R5 `isSubPotent`: the dose counts as written, and its fact says so."""
+    elements = {} if said is None else {"isSubPotent": said}
+    found = dose({
+        "resourceType": "MedicationAdministration", "status": "completed",
+        "medication": {"concept": {"text": "tislelizumab"}}, "subject": {"reference": "Patient/p1"},
+        "occurrenceDateTime": "2023-01-02", "dosage": {"dose": {"value": 200, "code": "mg"}}, **elements,
+    }, "R5")
+
+    assert (found.sub_potent, found.dose_mg, found.given) == (said, Decimal(200), True)

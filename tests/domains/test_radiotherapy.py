@@ -168,3 +168,16 @@ def test_the_dose_of_one_fraction_where_the_record_says_it(extensions: list[dict
     assert (found.dose_cgy, found.fraction_cgy, found.fractions) == (Decimal(6000), Decimal(1200), None)
     (mcode,) = facts(mapped(procedure("1217123003", volume(6600, "cGy", 33))), "radiotherapy_volume")
     assert mcode.fraction_cgy is None
+
+
+def test_a_fraction_has_its_own_dose_and_is_no_treatment_of_its_own() -> None:
+    """CodeX RT treated-fraction (SCT 1297069006): its total is the dose of that fraction; part of a course it is no
+    other treatment, alone it is the only statement of one."""
+    part = mapped(procedure("1297069006", volume(200, "cGy"), partOf=[{"reference": "Procedure/c"}]))
+    alone = mapped(procedure("1297069006", volume(200, "cGy")))
+
+    for found in (part, alone):
+        assert [fact.level for fact in facts(found, "radiotherapy")] == ["fraction"]
+        assert [(fact.dose_cgy, fact.fractions) for fact in facts(found, "radiotherapy_volume")] == [(200, None)]
+    assert facts(part, "anticancer_therapy") == []
+    assert [fact.kind for fact in facts(alone, "anticancer_therapy")] == ["radiotherapy"]

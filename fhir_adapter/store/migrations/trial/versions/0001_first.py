@@ -1036,6 +1036,7 @@ def _drug_administration() -> None:
         sa.Column('dose_unit', sa.Text(), nullable=True, comment='dose unit as written'),
         sa.Column('route', sa.Text(), nullable=True, comment='route of administration'),
         sa.Column('reason', sa.Text(), nullable=True, comment='why it was not given or stopped, as a concept'),
+        sa.Column('sub_potent', sa.Boolean(), nullable=True, comment='whether its source says that it had less than its full strength'),
         sa.CheckConstraint("end_date_precision = 'year' OR end_date_precision = 'month' OR end_date_precision = 'day'", name='ck_drug_administration_end_date_precision'),
         sa.CheckConstraint("evidence = 'administered' OR evidence = 'stated' OR evidence = 'dispensed' OR evidence = 'ordered'", name='ck_drug_administration_evidence'),
         sa.CheckConstraint("route = 'oral' OR route = 'intravenous' OR route = 'other'", name='ck_drug_administration_route'),
