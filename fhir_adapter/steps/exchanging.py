@@ -38,7 +38,8 @@ def check_mappings(folder: Path, path: Path | None = None) -> list[str]:
 def export_mappings(work: Workspace, path: Path, lists: Iterable[str] = ()) -> int:
     """Writes the concept lists (all, if none is named) with the decisions in force; how many rows.
 
-    `.json`: a Bundle of ConceptMaps. `.xlsx`: one sheet a list. `.csv`: one table with the column `list`.
+    `.json`: a Bundle of ConceptMaps. `.xlsx`: one sheet a list. `.csv`: one table with the column `list`. A study's
+    list with a fault stops it (UsageError).
     """
     found = _with_decided(work)
     wanted = sorted(lists or found)
@@ -130,7 +131,7 @@ def _changes(folder: Path, name: str, rows: list[ConceptRow]) -> list[Change]:
 
 def _listed(folder: Path, name: str) -> list[ConceptRow]:
     target = _file(folder, name)
-    return _read(target, folder)[0].get(name, []) if target.is_file() else []
+    return _whole(target, folder).get(name, []) if target.is_file() else []
 
 
 def _file(folder: Path, name: str) -> Path:
@@ -154,11 +155,19 @@ def _key(row: ConceptRow) -> tuple[str, str, str]:
 def _with_decided(work: Workspace) -> Lists:
     found: Lists = {}
     for path in _files(work.study.folder):
-        for name, rows in _read(path, work.study.folder)[0].items():
+        for name, rows in _whole(path, work.study.folder).items():
             found.setdefault(name, []).extend(rows)
     for name, rows in decided_rows(work.study.concepts, work.vault.decisions()).items():
         found[name] = _merged(found.get(name, []), rows)
     return found
+
+
+def _whole(path: Path, folder: Path) -> Lists:
+    """The rows of one of the study's own files. Raises UsageError when it has a fault: no row is left out unsaid."""
+    lists, faults = _read(path, folder)
+    if faults:
+        raise UsageError("Mend the study's lists first (`fhir-adapter mappings check`):\n  " + "\n  ".join(faults))
+    return lists
 
 
 def _files(folder: Path) -> list[Path]:

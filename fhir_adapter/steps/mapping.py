@@ -57,7 +57,10 @@ class Mapper:
 
     def map(self, version: Version) -> MappedRecord:
         """What one version says; a deletion says that its record is gone."""
-        subject = self._subject(version)
+        return self.map_about(version, self.subject(version))
+
+    def map_about(self, version: Version, subject: str | None) -> MappedRecord:
+        """What one version says, were it about this subject; one about nobody of the cohort is refused."""
         if version.kind != Kind.CONTENT:
             mapped, needs = Mapped(outcome="ignored", reason=version.kind), frozenset[str]()
         elif subject is None and version.type in _READ_TYPES:
@@ -93,7 +96,7 @@ class Mapper:
             raise KeyError(hospital)
         return self._lookup(hospital)
 
-    def _subject(self, version: Version) -> str | None:
+    def subject(self, version: Version) -> str | None:
         """The trial number of whoever a version is about; a sheet's row names it itself."""
         if version.type == "Sheet":
             try:

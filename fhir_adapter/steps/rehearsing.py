@@ -1,5 +1,6 @@
 """Rehearsing: the demonstration, the rehearsal hospitals of a study, and a new study's folder."""
 
+import csv
 import shutil
 import time
 from collections.abc import Iterator
@@ -107,7 +108,8 @@ def rehearsal(folder: Path, persona: str = "plain", quirks: tuple[str, ...] = ()
 def init(folder: Path, *, rehearsal: bool = False) -> list[str]:
     """Copies mappings/ and sync/ into a new folder, with a sample hospital; what to do next.
 
-    No other hospital is copied, unless it shall be a `rehearsal`: then the rehearsal hospitals and their sheets are.
+    No other hospital is copied, unless it shall be a `rehearsal`: then the rehearsal hospitals and their sheets are,
+    and what their own codes mean.
     Raises UsageError when the folder is not empty.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -120,6 +122,9 @@ def init(folder: Path, *, rehearsal: bool = False) -> list[str]:
         shutil.copy(shipped / name, sync / name)
     if (shipped / "deploy").is_dir():
         shutil.copytree(shipped / "deploy", sync / "deploy")
+    if not rehearsal:
+        for path in (folder / "mappings" / "concepts").glob("*.csv"):
+            _without_hospitals(path)
     for hospital in demo_study().hospitals.values() if rehearsal else ():
         name = f"hospitals/{hospital.id}.toml"
         shutil.copy(shipped / name, sync / name)
@@ -137,6 +142,15 @@ def init(folder: Path, *, rehearsal: bool = False) -> list[str]:
         f"3. Name in {folder}/sync/settings.toml who may decide.",
         f"4. fhir-adapter sync --study {folder}",
     ]
+
+
+def _without_hospitals(path: Path) -> None:
+    """Leaves the rows of a concept list that hold for every hospital."""
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    place = header.index("hospital")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *(row for row in rows if not row[place])])
 
 
 def wait_until_stopped() -> None:

@@ -5,12 +5,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from fhir_adapter.core.errors import UsageError
+from fhir_adapter.core.study import Hospital, Pull
 from fhir_adapter.core.windows import Entry
 from fhir_adapter.steps.mapping import Mapper
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.records import Kind, Version
 from fhir_adapter.wire import sheets, workbook
+
+_STAND_IN = Hospital(id="sheets", name="Sheets", pull=Pull(mode="sheet", path="."))
+"""Whose sheets they are, while the study has no hospital of mode sheet."""
+
+_NOBODY = "?"
+"""Whom a row is about whose subject the study does not have: its other cells are checked all the same."""
 
 _ROWS = 2_000
 """Rows of a workbook's template whose cells offer their list of words."""
@@ -49,8 +58,10 @@ def check_supplements(work: Workspace, folder: Path | None) -> list[str]:
     if not places:
         raise UsageError("The study has no hospital of mode sheet; name a folder of sheets.")
     hospital = next((name for name, one in work.study.hospitals.items() if one.pull.mode == "sheet"), None)
-    if hospital is None:
-        raise UsageError("Sheets are checked as a hospital of mode sheet would be read, and the study has none.")
+    if hospital is None:  # they are read as one would read them that the study will have
+        hospital = _STAND_IN.id
+        hospitals = {**work.study.hospitals, hospital: _STAND_IN}
+        work = msgspec.structs.replace(work, study=work.study.model_copy(update={"hospitals": hospitals}))
     mapper = Mapper(work)
     faults: list[str] = []
     for place in places:
@@ -63,13 +74,12 @@ def _of_folder(mapper: Mapper, hospital: str, place: Path) -> list[str]:
     for page in sheets.pages(place):
         faults += [one.message for one in page.damages]
         for entry in page.entries:
-            said = mapper.map(_version(hospital, entry))
+            version = _version(hospital, entry)
+            said = mapper.map_about(version, mapper.subject(version) or _NOBODY)
             sheet, row = entry.id.partition("/")[0], entry.url.rpartition(":")[2]
-            for problem in said.problems:
-                if problem.code == "unresolved_subject":
-                    faults.append(f"sheet {sheet}, row {row}, column subject: no subject of the study")
-                else:
-                    faults.append(problem.message)
+            if said.subject == _NOBODY:
+                faults.append(f"sheet {sheet}, row {row}, column subject: no subject of the study")
+            faults += [problem.message for problem in said.problems]
             faults += [f"sheet {sheet}, row {row}, column {doubt.origin.element or 'of the row'}: {doubt.message}"
                        for doubt in said.doubts]
     return faults

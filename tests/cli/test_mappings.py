@@ -112,6 +112,21 @@ def test_every_fault_is_named_by_file_row_and_column(study: Path, tmp_path: Path
     assert path.read_text() == "\n".join(lines) + "\n"
 
 
+def test_a_faulty_list_of_the_study_loses_no_row(study: Path, tmp_path: Path) -> None:
+    """Neither exported without its faulty rows nor written anew without them: it must be mended first."""
+    path = study / "mappings" / "concepts" / "drug.csv"
+    with path.open("a") as file:
+        file.write("urn:x,2,,lenvatinib,equivalent,moon,,,\n")
+    before = path.read_text()
+    codes = tmp_path / "codes.csv"
+    codes.write_text("list,system,code,concept,relationship\ndrug,urn:x,9,lenvatinib,equivalent\n")
+
+    for words in (("export", tmp_path / "all.json"), ("import", codes)):
+        ended = run("mappings", *words, study=study)
+        assert (ended.code, "column hospital: no hospital of the study" in ended.err) == (2, True), words
+    assert path.read_text() == before
+
+
 def test_the_shipped_lists_are_in_order() -> None:
     """As a new study gets them."""
     assert run("mappings", "check", study=ROOT).out == "The mappings are in order.\n"

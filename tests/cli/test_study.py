@@ -19,6 +19,23 @@ def test_init_makes_a_study_that_loads(tmp_path: Path) -> None:
     assert (folder / "sync" / "hospitals" / "example.toml.sample").is_file()
     assert run("status", study=folder).code == 0
     assert run("sync", study=folder).code == 0
+    assert run("mappings", "check", study=folder).out == "The mappings are in order.\n"
+
+
+def test_sheets_are_checked_before_there_is_a_hospital(tmp_path: Path) -> None:
+    """Filled-in templates of a new study: each cell, and that nobody is in it yet."""
+    folder, sheets = tmp_path / "mine", tmp_path / "sheets"
+    run("init", folder)
+    run("supplements", "template", sheets)
+    assert run("supplements", "check", sheets, study=folder).code == 0
+    with (sheets / "disposition.csv").open("a") as file:
+        file.write("ATC-1,2024-01-02,vanished,,,,,Dr Desk,2026-07-01\n")
+    said = run("supplements", "check", sheets, study=folder)
+
+    assert said.code == 2
+    lines = said.out.splitlines()
+    assert lines[0] == "sheet disposition, row 2, column subject: no subject of the study"
+    assert [line.partition(": none of")[0] for line in lines[1:]] == ["sheet disposition, row 2, column event"]
 
 
 def test_the_sample_is_a_hospital(tmp_path: Path) -> None:
