@@ -21,6 +21,7 @@ from fhir_adapter.endpoints import (
     compliance,
     courses,
     cutoff,
+    discordance,
     exposure,
     immune_readings,
     lab_events,
@@ -147,7 +148,7 @@ def _derived(facts: dict[str, pd.DataFrame], protocol: Protocol, terms: Concepts
         {name: one.doubted for name, one in treated.items()})
     frames["lab_toxicity"] = graded[lab_toxicity.COLUMNS]
     doubts += [*ae_checks.doubts(known.trial), *lab_events.doubts(known.trial, graded),
-               *lab_events.differing(known.trial, graded)]
+               *lab_events.differing(known.trial, graded), *discordance.doubts(known.read.readings)]
     return Derived(marked(frames, doubted or {}), frame_of_doubts(doubts))
 
 

@@ -144,6 +144,28 @@ def duplicate_adverse_events(frames: Frames) -> Iterator[Dispute]:
                          "Two records tell of one term with one onset.", holds=False)
 
 
+def overlapping_adverse_events(frames: Frames) -> Iterator[Dispute]:
+    """A record begins while another of the same term goes on: on a later day, and before the day on which that ends.
+
+    Grades of one episode follow each other, the end of one on the onset of the next. Days are known to the day.
+    """
+    days = _rows(frames, "adverse_event", lambda f: (f.onset.str.len() == 10) & (f.term.notna() | f.term_text.notna()))
+    if days.empty:
+        return
+    days = days.assign(what=days.term.fillna(days.term_text)).sort_values(["onset", "fact_key"])
+    for _, rows in _repeated(days, ["subject", "what"]):
+        for place, row in enumerate(rows):
+            over = [one for one in rows[:place] if one.resource != row.resource and _known(one.end_date)
+                    and one.onset < row.onset < one.end_date]
+            if over:
+                yield _facts("duplicate_adverse_event", "adverse_event", [*over, row], "onset",
+                             "An adverse event begins while another record of its term goes on.", holds=False)
+
+
+def _known(day: Any) -> bool:
+    return isinstance(day, str) and len(day) == 10
+
+
 def retracted_records(frames: Frames) -> Iterator[Dispute]:
     """A record that decided something was deleted or entered in error."""
     found: dict[tuple[Any, Any], list[Member]] = {}
@@ -209,6 +231,7 @@ def _repeated(frame: pd.DataFrame, keys: list[str]) -> Iterator[tuple[Any, list[
 
 ALL: tuple[Callable[[Frames], Iterator[Dispute]], ...] = (
     death_dates_disagree, activity_after_death, fatal_ae_without_death, readings_differ, responses_differ,
-    lesion_roles_differ, causalities_differ, duplicate_adverse_events, reconcile,
+    lesion_roles_differ, causalities_differ, duplicate_adverse_events,
+    overlapping_adverse_events, reconcile,
 )
 """The finders over standing facts alone; `retracted_records` looks at retracted ones, `hidden_records` at versions."""

@@ -1,5 +1,6 @@
 """Best overall response, confirmed and unconfirmed. Cases W20 to W33b; RECIST 1.1 §4.6 and its confirmation table."""
 
+import json
 from typing import Any
 
 import pytest
@@ -170,3 +171,8 @@ def test_the_source_is_reported_only_when_every_time_point_is() -> None:
     assert one(part, "best_response", "source", "value", headline=True) == ("lesions", "SD")
     assert rows(whole, "time_point", "number", "source", "overall", "chosen", discordant=True) == [
         (1, "lesions", "SD", False), (1, "reported", "PR", True)]
+    asked = whole.doubts[whole.doubts.kind == "response_unlike_sizes"]
+    assert [(json.loads(row.facts), json.loads(row["values"]), row.holds) for _, row in asked.iterrows()] == [
+        (["response_assessment:response_assessment001"], ["time point 1: PR / SD"], False)]
+    agreed = conclude(lesions, overall("2023-02-13 SD\n2023-03-27 NE"))
+    assert "response_unlike_sizes" not in set(agreed.doubts.kind)

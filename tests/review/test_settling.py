@@ -9,6 +9,7 @@ from fhir_adapter.core.conflicts import Decision
 from fhir_adapter.core.facts import Fact
 from fhir_adapter.core.tables import FACT_COLUMNS, columns_of
 from fhir_adapter.domains.adverse_event import AdverseEvent
+from fhir_adapter.domains.ae_causality import AeCausality
 from fhir_adapter.domains.lesion_measurement import LesionMeasurement
 from fhir_adapter.domains.response_assessment import ResponseAssessment
 from fhir_adapter.domains.vital_status import VitalStatus
@@ -16,7 +17,7 @@ from fhir_adapter.review.settling import Settled, settle
 
 FACTS: dict[str, type[Fact]] = {
     "vital_status": VitalStatus, "adverse_event": AdverseEvent, "lesion_measurement": LesionMeasurement,
-    "response_assessment": ResponseAssessment,
+    "response_assessment": ResponseAssessment, "ae_causality": AeCausality,
 }
 
 
@@ -154,6 +155,43 @@ def test_events_are_duplicates_only_with_one_onset(onset: str, kinds: list[str])
     one = fact("adverse_event", "x", term="ALT increased", grade=1, onset="2024-02-01")
     two = fact("adverse_event", "y", term="ALT increased", grade=3, onset=onset)
     assert [conflict.kind for conflict in settled(one, two).conflicts] == kinds
+
+
+@pytest.mark.parametrize(("onset", "end", "kinds"), [
+    ("2024-02-09", "2024-02-10", ["duplicate_adverse_event"]), ("2024-02-10", "2024-02-10", []),
+    ("2024-02-11", "2024-02-10", []), ("2024-02-09", None, []), ("2024-02-09", "2024-03", []),
+])
+def test_events_of_one_term_that_overlap(onset: str, end: str | None, kinds: list[str]) -> None:
+    """Grades of an episode follow each other; a record that begins before the other has ended may tell it again."""
+    one = fact("adverse_event", "x", term="Fatigue", grade=1, onset="2024-02-01", end_date=end)
+    two = fact("adverse_event", "y", term="Fatigue", grade=2, onset=onset)
+    assert [conflict.kind for conflict in settled(one, two).conflicts] == kinds
+
+
+@pytest.mark.parametrize(("said", "kinds"), [(False, ["causality_disagrees"]), (True, []), (None, [])])
+def test_a_sheet_and_a_record_that_judge_causality(said: bool | None, kinds: list[str]) -> None:
+    """About one event and one component; what the record leaves open contradicts nothing, and both count meanwhile."""
+    word = {True: "related", False: "not_related", None: "unknown"}[said]
+    facts = [fact("ae_causality", "e", component="anlotinib", relatedness=word, related=said),
+             fact("ae_causality", "e", component="tislelizumab", relatedness="unlikely", related=False, fact_key="o"),
+             fact("ae_causality", "row", component="anlotinib", relatedness="related", related=True, record="e")]
+    assert [conflict.kind for conflict in settled(*facts).conflicts] == kinds
+
+
+@pytest.mark.parametrize("by_record", [False, True])
+def test_a_chosen_side_is_still_chosen_in_a_newer_version(by_record: bool) -> None:
+    """The record comes again and says the same of the death: the decision is about the same values, and holds."""
+    first, other = death("a", "2024-03-05"), death("b", "2024-03-09")
+    conflict = settled(first, other).conflicts[0]
+    chosen = decide(conflict, "accept", first["resource"] if by_record else first["fact_key"])
+    again = {**first, "ordinal": 2, "fact_key": "a-v2"}
+    known = origins(first, again, other)
+    known["is_head"] = (known.resource != "a") | (known.ordinal == 2)
+    result = settle(frames(first, again, other), known, (), (chosen,))
+
+    assert [one.state for one in result.conflicts] == ["closed"]
+    assert standing(result, "vital_status") == {first["fact_key"]: "superseded", "a-v2": "current",
+                                                other["fact_key"]: "overruled"}
 
 
 @pytest.mark.parametrize(
