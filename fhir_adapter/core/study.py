@@ -8,12 +8,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from fhir_adapter.core import cadence
 from fhir_adapter.core.checks import Check, DefaultRule
 from fhir_adapter.core.concepts import Concepts
 from fhir_adapter.core.configuration import Config
+from fhir_adapter.core.desk import Role
 from fhir_adapter.core.protocol import (
     EndpointSettings,
     Fractionation,
@@ -90,13 +91,44 @@ class Person(Config):
     role: Literal["data manager", "investigator", "adjudicator", "administrator", "mapper", "auditor"]
 
 
+class Oidc(Config):
+    """[review.oidc]: an identity provider that vouches for people at the desk.
+
+    `desk`: the address people reach the desk by; `origins`: where the provider's addresses may lie beside the issuer's
+    own origin; `roles`: role by value of `role_claim`, the first that fits; `provision`: make accounts that are new.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str | None = None
+    desk: str
+    scopes: tuple[str, ...] = ("openid", "profile")
+    origins: tuple[str, ...] = ()
+    algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"], ...] = (
+        "RS256",)
+    role_claim: str = ""
+    roles: dict[str, Role] = {}
+    provision: bool = False
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Oidc":
+        if bool(self.role_claim) != bool(self.roles):
+            raise ValueError("role_claim and roles go together")
+        if self.provision and not self.roles:
+            raise ValueError("provision needs role_claim and roles: an account has a role")
+        if "openid" not in self.scopes:
+            raise ValueError("scopes lack openid")
+        return self
+
+
 class Review(Config):
-    """[review]: kinds that two persons must decide, further names the desk answers to, and sessions."""
+    """[review]: kinds that two persons must decide, further names the desk answers to, sessions, sign-in by others."""
 
     two_person: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     idle: Span = timedelta(minutes=30)
     longest: Span = timedelta(hours=12)
+    oidc: Oidc | None = None
 
 
 class LogSettings(Config):

@@ -24,6 +24,7 @@ from fhir_adapter.steps.previewing import Preview
 from fhir_adapter.steps.seeing_source import Source
 from fhir_adapter.steps.showing import Record, Shown
 from fhir_adapter.steps.timeline import Course, Mark, Point
+from fhir_adapter.steps.vouching import Vouching
 from fhir_adapter.steps.worklist import show_state
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.accounts import Session
@@ -90,6 +91,11 @@ def program(work: Workspace, token: str) -> Visitor | None:
     mark = accounts.mark_of(token)
     found = work.vault.bearer_of(mark, work.clock()) if token.startswith(accounts.TOKEN_BEGINS) else None
     return None if found is None else Visitor(account=found, token="", mark=mark)
+
+
+def vouching(work: Workspace) -> Vouching:
+    """Signing in by the study's identity provider, if it has one."""
+    return Vouching(work)
 
 
 def sign_out(work: Workspace, visitor: Visitor) -> None:

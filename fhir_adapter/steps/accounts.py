@@ -11,6 +11,8 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from fhir_adapter.core.desk import BY_TOKEN, OWN_HOSPITALS, Account, Role
 from fhir_adapter.core.errors import Forbidden, UsageError
 from fhir_adapter.steps.workspace import Workspace, system_user
@@ -57,6 +59,11 @@ def add(work: Workspace, account: Account, password: str | None) -> None:
     _check_hospitals(work, account.role, account.hospitals)
     if password is None and account.external is None and account.role is not Role.SERVICE:
         raise UsageError("An account needs a password, or a subject at the identity provider.")
+    if account.external is not None and "|" not in account.external:
+        oidc = work.study.settings.review.oidc
+        if oidc is None:
+            raise UsageError("A subject at an identity provider needs [review.oidc] in sync/settings.toml.")
+        account = msgspec.structs.replace(account, external=f"{oidc.issuer}|{account.external}")
     secret = None if password is None else hash_password(password)
     work.vault.add_account(account, secret, by_system(work))
 

@@ -37,7 +37,7 @@ def create_app(work: Workspace) -> FastAPI:
 
     app = FastAPI(title="FHIR Adapter, review desk", version=__version__, docs_url=None, redoc_url=None,
                   openapi_url=None, dependencies=[Depends(guard)], lifespan=life)
-    app.state.work, app.state.presence = work, Presence()
+    app.state.work, app.state.presence, app.state.vouching = work, Presence(), desk.vouching(work)
     for router in ALL:
         app.include_router(router)
     there = set(routes_of(app))
@@ -46,7 +46,9 @@ def create_app(work: Workspace) -> FastAPI:
     app.mount("/static", _Files(directory=STATIC), name="static")
     for kind in (SignInFirst, AdapterError, HTTPException, RoutingError, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answered)
-    app.add_middleware(Shield, hosts=desk.settings(work).hosts)
+    asked = desk.settings(work)
+    app.add_middleware(Shield, hosts=asked.hosts,
+                       forms=(asked.oidc.issuer, *asked.oidc.origins) if asked.oidc is not None else ())
     return app
 
 

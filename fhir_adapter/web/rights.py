@@ -9,6 +9,9 @@ _R = Right
 ROUTES: dict[tuple[str, str], Right] = {
     ("GET", "/sign-in"): _R.ANYONE,
     ("POST", "/sign-in"): _R.ANYONE,
+    ("POST", "/sign-in/oidc"): _R.ANYONE,
+    ("GET", "/sign-in/oidc/back"): _R.ANYONE,
+    ("POST", "/sign-in/oidc/finish"): _R.ANYONE,
     ("POST", "/sign-out"): _R.SIGNED_IN,
     ("GET", "/"): _R.SIGNED_IN,
     ("GET", "/help"): _R.SIGNED_IN,

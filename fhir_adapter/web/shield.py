@@ -6,6 +6,7 @@ own pages: no inline script or style, no frame, no other origin.
 
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
+from urllib.parse import urlsplit
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -32,9 +33,13 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 class Shield:
     """ASGI: refuses other hosts and large bodies, adds the headers."""
 
-    def __init__(self, app: Any, hosts: Collection[str]) -> None:
+    def __init__(self, app: Any, hosts: Collection[str], forms: Collection[str] = ()) -> None:
+        """`forms`: where a form may lead besides here, which is the identity provider (its origin is named)."""
         self.app = app
         self.hosts = frozenset((*LOOPBACK, *hosts))
+        origins = "".join(f" {parts.scheme}://{parts.netloc}" for parts in map(urlsplit, forms))
+        policy = HEADERS["content-security-policy"].replace("form-action 'self'", f"form-action 'self'{origins}")
+        self.headers = {**HEADERS, "content-security-policy": policy}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -46,7 +51,8 @@ class Shield:
             if message["type"] == "http.response.start":
                 known = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *(
-                    (name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in known)]
+                    (name.encode(), value.encode()) for name, value in self.headers.items()
+                    if name.encode() not in known)]
             await send(message)
 
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}

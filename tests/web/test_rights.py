@@ -26,7 +26,7 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
 def test_only_the_sign_in_form_is_open() -> None:
     """What anybody may call without a session is listed by name."""
     assert {path for (_, path), right in rights.ROUTES.items() if right is Right.ANYONE} == {
-        "/sign-in", "/api/v1/health"}
+        "/sign-in", "/sign-in/oidc", "/sign-in/oidc/back", "/sign-in/oidc/finish", "/api/v1/health"}
 
 
 def test_every_role_meets_exactly_its_rights(sqlite_desk: Desk) -> None:
