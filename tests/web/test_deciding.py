@@ -47,6 +47,24 @@ def test_undo_after_do_is_identity(desk: Desk) -> None:
     assert desk.work.vault.verify_audit() == []
 
 
+def test_a_code_for_one_record_or_its_patient(sqlite_desk: Desk) -> None:
+    """The form offers the records that carry the code; the decision is about that record or that patient alone."""
+    browser, key = sqlite_desk.browser("dm"), sqlite_desk.conflict("unmapped_code")
+    (item, *_) = sqlite_desk.work.trial.rows("conflict_item", "conflict_key", [key])
+    for place in ("patient", "record"):
+        near = f"{place}={item['resource']}"
+        assert f'value="{near}"' in browser.get(f"/conflicts/{key}").text
+        answer = _decide(browser, key, choice="map_code", concept="drug:lenvatinib", scope=near)
+        assert answer.headers["location"].startswith("/queue")
+        decision = sqlite_desk.work.vault.decisions()[-1]
+        said = msgspec.json.decode(decision.value)
+        assert (said["scope"], said["concept"], decision.conflict_key != key) == (place, "lenvatinib", True)
+        answer = browser.post(f"/decisions/{decision.number}/undo",
+                              {"key": decision.conflict_key, "reason": "on second thoughts"})
+        assert answer.headers["location"].endswith("done=undone")
+        assert sqlite_desk.work.trial.work_rows([key])[key].state == "open"
+
+
 def test_what_is_missing_is_refused(sqlite_desk: Desk) -> None:
     """No reason, no source of an override, an unknown choice, a side that is none: 422, and nothing is signed."""
     browser, key = sqlite_desk.browser("dm"), sqlite_desk.conflict("unit_implausible")

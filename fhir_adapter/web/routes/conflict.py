@@ -78,8 +78,9 @@ async def decide(request: Request, key: str, viewer: Viewing) -> Response:
     from fastapi.concurrency import run_in_threadpool
 
     form = {name: str(value) for name, value in (await request.form()).items()}
+    wish = _wish(key, form)
     try:
-        sign = partial_of(desk.decide, request.app.state.work, viewer, _wish(key, form), wait=not partial(request))
+        sign = partial_of(desk.decide, request.app.state.work, viewer, wish, wait=not partial(request))
         done = await run_in_threadpool(sign)
     except Overtaken as error:
         if not partial(request):
@@ -89,7 +90,7 @@ async def decide(request: Request, key: str, viewer: Viewing) -> Response:
     if partial(request):
         word = "proposed" if done.proposal else "signed"
         return await run_in_threadpool(row_of, request, key, viewer, word)
-    return back(f"/conflicts/{key}", word)
+    return back("/queue" if wish.near else f"/conflicts/{key}", word)  # without its last record it is gone
 
 
 @router.post("/decisions/{number}/undo")
