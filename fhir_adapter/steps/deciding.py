@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -117,11 +117,31 @@ def _sign(work: Workspace, new: NewDecision, by: str) -> Decision:
     if role != owner and by != "demo":
         raise UsageError(f"{new.kind} is settled by the {owner}; {by} is {role}.")
     refuse_frozen(work, [new.conflict_key])
-    (decision,) = work.vault.decide([new], signed)
+    (decision,) = work.vault.decide([new], signed, told=told_of(work, [new]))
     if decision.kind in IDENTITY_KINDS and (decision.choice in ("join", "split") or decision.undoes is not None):
         with trial_lease(work) as lease:
             apply_identity(work, lease, decision)
     return decision
+
+
+def told_of(work: Workspace, decisions: Collection[NewDecision]) -> dict[str, dict[str, Any]]:
+    """What the audit trail says of decisions besides themselves, by conflict: from which state to what, the rule that
+    counted meanwhile and the mappings it was read by, and the version of each record that the conflict is about.
+    """
+    keys = [one.conflict_key for one in decisions]
+    rows = work.trial.work_rows(keys)
+    items = work.trial.rows("conflict_item", "conflict_key", keys)
+    found = work.trial.rows("origin", "resource", sorted({one["resource"] for one in items if one["resource"]}))
+    heads = {one["resource"]: int(one["ordinal"]) for one in found if one["is_head"]}
+    sources: dict[str, dict[str, int]] = {}
+    for one in items:
+        if one["resource"] in heads:
+            sources.setdefault(one["conflict_key"], {})[one["resource"]] = heads[one["resource"]]
+    return {one.conflict_key: {
+        "from": rows[one.conflict_key].state if one.conflict_key in rows else "open",
+        "to": "open" if one.undoes is not None else "deferred" if one.choice == "defer" else "closed",
+        "rule": BY_NAME[one.kind].meanwhile, "mappings": work.study.digest,
+        "sources": sources.get(one.conflict_key, {})} for one in decisions}
 
 
 def decided_value(work: Workspace, conflict: Any, items: Iterable[Any], choice: Choice) -> str:

@@ -15,7 +15,7 @@ from fhir_adapter.core.errors import Forbidden, LeaseHeld, Overtaken, UsageError
 from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS
 from fhir_adapter.review.settling import standing_decisions
 from fhir_adapter.steps.accounts import by_account, check_password
-from fhir_adapter.steps.deciding import MAPPING, Choice, decided_value, find_conflict, stands_under
+from fhir_adapter.steps.deciding import MAPPING, Choice, decided_value, find_conflict, stands_under, told_of
 from fhir_adapter.steps.freezing import refuse_frozen
 from fhir_adapter.steps.identity import IDENTITY_KINDS, apply_identity
 from fhir_adapter.steps.leases import trial_lease
@@ -361,7 +361,8 @@ def _signed(work: Workspace, viewer: Account, made: dict[str, tuple[NewDecision,
             put_signature(transaction, f"decision {one.number}", content[one.conflict_key],
                           (together.meaning, viewer.printed), by)
 
-    decisions: Sequence[Decision] = work.vault.decide([new for new, _ in made.values()], by, seen, beside)
+    wanted = [new for new, _ in made.values()]
+    decisions: Sequence[Decision] = work.vault.decide(wanted, by, seen, beside, told_of(work, wanted))
     for one in decisions:
         if one.kind in IDENTITY_KINDS and (one.choice in ("join", "split") or one.undoes is not None):
             with trial_lease(work) as lease:

@@ -27,11 +27,13 @@ class People(OpenVault):
     """Signing and reading what people decided; nothing here is ever changed or removed."""
 
     def decide(self, decisions: Sequence[NewDecision], signed: Signature,
-               seen: Mapping[str, int] | None = None, beside: Beside | None = None) -> list[Decision]:
+               seen: Mapping[str, int] | None = None, beside: Beside | None = None,
+               told: Mapping[str, Mapping[str, Any]] | None = None) -> list[Decision]:
         """Signs decisions, all or none, each with an audit entry; their numbers follow on in order.
 
         `seen`: the number of the last decision about each conflict as whoever decides saw it (0: none); without it
-        nobody looks whether somebody else has decided meanwhile. `beside`: what stands or falls with them.
+        nobody looks whether somebody else has decided meanwhile. `beside`: what stands or falls with them. `told`: by
+        conflict, what its audit entry says besides.
 
         Raises:
             Overtaken: there is a later decision about one of these conflicts; nothing was written.
@@ -48,8 +50,9 @@ class People(OpenVault):
             ) for number, new in enumerate(decisions, start=last + 1)]
             transaction.insert("decision", _DECISION,
                                [msgspec.structs.astuple(item) for item in made])
-            append_audits(transaction, signed, [("decide", f"conflict {item.conflict_key}", as_json(item))
-                                                for item in made])
+            append_audits(transaction, signed, [
+                ("decide", f"conflict {item.conflict_key}",
+                 as_json({**msgspec.to_builtins(item), **(told or {}).get(item.conflict_key, {})})) for item in made])
             if beside is not None:
                 beside(transaction, made)
         return made

@@ -43,7 +43,13 @@ def test_undo_after_do_is_identity(desk: Desk) -> None:
     assert _state(desk) == before
     assert desk.work.trial.work_rows([key])[key].state == "open"
     assert len(desk.work.vault.decisions_about(key)) == 2
-    assert len(desk.work.vault.audit_entries()) == entries + 2
+    done, undone = (msgspec.json.decode(one.detail) for one in desk.work.vault.audit_entries(entries))
+    assert [(one["from"], one["to"], one["reason"]) for one in (done, undone)] == [
+        ("open", "closed", "seen in the source"), ("closed", "open", "on second thoughts")]
+    item = desk.work.trial.rows("conflict_item", "conflict_key", [key])[0]
+    (fact,) = desk.work.trial.rows(item["table_name"], "fact_key", [item["fact_key"]])
+    assert done["sources"] == undone["sources"] == {item["resource"]: fact["ordinal"]}
+    assert (done["rule"], done["mappings"]) == ("the measurement is excluded", desk.work.study.digest)
     assert desk.work.vault.verify_audit() == []
 
 
