@@ -16,7 +16,8 @@ def add_to(app: typer.Typer) -> None:
 
 def trace(
     endpoint: Annotated[
-        str, typer.Argument(help="PFS, OS, DOR, TTR, BOR, RESPONSE, BASELINE, AE, EXPOSURE, ALIVE or POPULATION.")
+        str, typer.Argument(help="PFS, OS, DOR, TTR, TTP, BOR, RESPONSE, BASELINE, AE, LAB, EXPOSURE, TREATMENT, "
+                            "ALIVE, POPULATION; of iRECIST IPFS, IBOR, IRESPONSE.")
     ],
     subject: Annotated[str, typer.Argument(help="The subject's trial number.")],
     study: StudyOption = HERE,

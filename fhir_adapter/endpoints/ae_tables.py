@@ -99,3 +99,22 @@ def _changes(some: pd.DataFrame) -> list[tuple[str, str, int]]:
     order = list(dict.fromkeys(LEADING_TO.values()))
     return [(row, component, len(who)) for (row, component), who in sorted(
         people.items(), key=lambda item: (order.index(item[0][0]), item[0][1]))]
+
+
+def all_sets(frame: pd.DataFrame, safety: Iterable[str]) -> pd.DataFrame:
+    """The standard rows with the participants and percent of each analysis set beside each other.
+
+    In: as `standard_rows`. Out: ctcae, row, component (`any` of them, where an event led to a change), and for each set
+    `x of n (percent %)`; a row that no set has is left out.
+    """
+    members, keys = frozenset(safety), ["ctcae", "row", "component"]
+    lines: dict[tuple[str, str, str], dict[str, str]] = {}
+    for name in SETS:
+        rows: Iterable[Any] = standard_rows(frame, name, members).itertuples()
+        for row in rows:
+            component = row.component or ("any" if row.row in LEADING_TO.values() else "")
+            told = f"{row.participants} of {row.n} ({row.percent} %)" if row.n else str(row.participants)
+            lines.setdefault((row.ctcae, row.row, component), {})[name] = told
+    nobody = f"0 of {len(members)} (0.0 %)" if members else "0"
+    return pd.DataFrame([(*key, *(told.get(name, nobody) for name in SETS)) for key, told in lines.items()],
+                        columns=[*keys, *SETS], dtype=object)

@@ -263,7 +263,7 @@ def _by_readings(known: _Known, series: Series, best: BestResponse | None) -> It
             yield time_to_event.conclude(msgspec.structs.replace(
                 clock, endpoint=endpoint, rule=rule, headline=mine and rule == settings.pfs_rule), outcome,
                 protocol.time_to_event)
-    if start is not None and known.immune(series).line:
+    if start is not None:
         immune = _history(known, series, start, _immune_readings(known, series))
         for rule, outcome in (("treatment_policy", policy(immune, settings)),
                               ("table_a", table_a(immune, settings, protocol))):
@@ -281,13 +281,13 @@ def _immune_readings(known: _Known, series: Series) -> list[Reading]:
 
 
 def _immune(known: _Known, subject: str, rows: Rows) -> None:
-    """iRECIST of every reader who assessed something after treatment began."""
+    """iRECIST of every reader; whom nobody assessed after treatment began is NE, and stays in the denominator."""
     start = known.start(subject, "PFS")
     start = known.therapy.first_treatment.get(subject) if start is None else start
     for reader in known.readers(subject):
         series = (subject, reader)
         of = known.immune(series)
-        if of.line and start is not None:
+        if start is not None:
             rows["immune_time_point"].extend(immune_readings.time_points(of, known.read.new_sums.get(series, {})))
             rows["immune_best_response"].extend(
                 immune_readings.best_responses(of, start, known.trial.protocol, series))

@@ -19,7 +19,7 @@ from fhir_adapter.endpoints.estimates import Followed, curve, follow_up
 INVESTIGATOR = EVALUATORS[0]
 RULES = ("treatment_policy", "table_a")
 CURVES = (*(("PFS", rule) for rule in RULES), ("OS", ""),
-          *((endpoint, rule) for endpoint in ("DOR", "TTP") for rule in RULES))
+          *((endpoint, rule) for endpoint in ("DOR", "TTP", "iPFS") for rule in RULES))
 """Endpoint and rule of every curve of the summary."""
 
 

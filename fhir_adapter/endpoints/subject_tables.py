@@ -103,11 +103,11 @@ def disposition(frames: Frames, steps: pd.DataFrame) -> pd.DataFrame:
     """How far subjects came, and how their treatment and their study ended.
 
     In: conclusions, and the fact table `disposition` (current and held facts). Out: step, detail (component, level or
-    reason; may be empty), subjects, percent (of the treated). A subject counts once a line.
+    reason; may be empty), subjects, percent (of the treated; none of who came before). A subject counts once a line.
     """
     count = {name: len(rates.members(frames["population"], name)) for name in ("screened", "enrolled", "treated")}
     lines: list[tuple[str, str, int, float | None]] = [
-        (name, "", count[name], share(count[name], count["treated"])) for name in count]
+        (name, "", count[name], share(count[name], count["treated"]) if name == "treated" else None) for name in count]
     treated = rates.members(frames["population"], "treated")
     dead = frames["time_to_event"]
     died = set(dead.loc[(dead["endpoint"] == "OS") & (dead["status"] == "event"), "subject"]) & treated

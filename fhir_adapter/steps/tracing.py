@@ -24,6 +24,8 @@ CONCLUSIONS: dict[str, tuple[str, dict[str, str]]] = {
     "RESPONSE": ("time_point", {}),
     "BASELINE": ("baseline", {}),
     "AE": ("ae_episode", {}),
+    "LAB": ("lab_toxicity", {}),
+    "TREATMENT": ("treatment", {}),
     "EXPOSURE": ("exposure", {}),
     "ALIVE": ("alive_evidence", {}),
     "POPULATION": ("population", {}),
@@ -31,7 +33,7 @@ CONCLUSIONS: dict[str, tuple[str, dict[str, str]]] = {
 """What can be traced, and where it stands."""
 
 _SHOWN = ("rule", "evaluator", "source", "population", "treatment", "term", "number", "value", "status", "date",
-          "first_response_date", "overall", "grade", "doses", "total_mg", "dose_cgy", "included")
+          "first_response_date", "overall", "test", "grade", "role", "doses", "total_mg", "dose_cgy", "included")
 _HIDDEN = frozenset({"fact_key", "subject", "hospital", "resource", "ordinal", "element", "position", "standing",
                      "held_by", "held_kind", "lesion", "performer", "part_of", "volume"})
 
@@ -53,7 +55,7 @@ def trace(work: Workspace, endpoint: str, subject: str) -> list[str]:
                          "is there.")
     work.vault.note(Signature(by=system_user(), system_user=system_user(), at=work.clock()), "trace",
                     f"{endpoint.upper()} of {subject}")
-    rows: list[Any] = list(frame.itertuples())
+    rows: list[Any] = sorted(frame.itertuples(), key=lambda row: not getattr(row, "headline", False))
     tables = sorted({name.partition(":")[0] for row in rows for name in json.loads(row.facts)})
     facts: dict[str, Any] = {}
     for name, stated in work.trial.frames(tables, [subject]).items():
@@ -74,7 +76,7 @@ def trace(work: Workspace, endpoint: str, subject: str) -> list[str]:
 def _value(row: Any, missing: Iterable[str]) -> Iterator[str]:
     shown = [f"{name} {getattr(row, name)}" for name in _SHOWN if _present(getattr(row, name, None))]
     yield ""
-    yield ", ".join(shown)
+    yield ", ".join([*(["headline"] if getattr(row, "headline", False) is True else []), *shown])
     yield f"  why: {row.why}"
     if row.provisional:
         yield f"  provisional: open conflicts of kind {', '.join(json.loads(row.held_kinds)) or 'unknown'}"

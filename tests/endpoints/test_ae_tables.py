@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from fhir_adapter.endpoints import derive
-from fhir_adapter.endpoints.ae_tables import ae_summary, standard_rows
+from fhir_adapter.endpoints.ae_tables import ae_summary, all_sets, standard_rows
 from fhir_adapter.endpoints.derivation import Derived
 from tests.endpoints.build import PROTOCOL, Facts, conclude, doubts, facts, one, rows, table, treated
 from tests.endpoints.graded import study
@@ -56,6 +56,17 @@ def test_the_standard_rows_count_participants_by_what_events_led_to() -> None:
         ["leading to interruption", "", 1], ["leading to interruption", "tislelizumab", 1],
     ]
     assert found[["n", "percent"]].iloc[0].tolist() == [3, 66.7]
+
+
+def test_the_sets_stand_beside_each_other() -> None:
+    """One event in two sets, stopped for; of two members of the safety population one participant."""
+    derived = conclude(treated(), table("adverse_event", "resource onset grade\na 2023-01-12 3"),
+                       table("ae_action", "resource component action\na tislelizumab withdrawn"))
+    found = all_sets(derived.frames["ae_episode"], ["S1", "S2"])
+    lines = {(row, component): told for row, component, *told in found.drop(columns="ctcae").itertuples(index=False)}
+    assert lines["any", ""] == ["1 of 2 (50.0 %)", "1 of 2 (50.0 %)", "0 of 2 (0.0 %)"]
+    assert lines["leading to stop", "any"] == lines["leading to stop", "tislelizumab"] == lines["any", ""]
+    assert lines["grade 5", ""] == ["0 of 2 (0.0 %)"] * 3
 
 
 def test_versions_are_never_counted_together() -> None:

@@ -88,6 +88,13 @@ def test_death_is_an_event_of_ipfs() -> None:
     assert ends(derived, "iPFS") == ("2023-04-20", "event", "death")
 
 
+def test_whom_nobody_assessed_stays_in_the_denominator() -> None:
+    """§3, §4, §6: dead before any scan is an event of iPFS and NE, as of PFS; nobody is left out for dying early."""
+    derived = conclude(treated(), baseline_scan(), table("vital_status", "death\n2023-02-20"))
+    assert ends(derived, "iPFS") == ends(derived, "PFS") == ("2023-02-20", "event", "death")
+    assert rows(derived, "immune_best_response", "value") == [("NE",), ("NE",)]
+
+
 def test_what_the_reader_reports_goes_first() -> None:
     """iRECIST as reported: SD, iUPD, iPR; RECIST beside it says PD at the second scan."""
     derived = conclude(treated(), baseline_scan(), table("response_assessment", """date value criteria

@@ -156,7 +156,7 @@ def test_printed_tables() -> None:
     """Every table that has rows, with plain cells; an empty trial prints none that needs subjects."""
     found = {one.name: one for one in report_tables(trial().frames, DISPOSITION["disposition"], PROTOCOL, "2023-08-02")}
     assert {"populations", "excluded", "characteristics", "disposition", "therapies", "rates", "concordance",
-            "discordant", "endings", "contacts", "deaths", "subgroups", "compliance"} == set(found)
+            "discordant", "endings", "contacts", "deaths", "subgroups", "compliance", "immune"} == set(found)
     assert all(len(row) == len(one.columns) for one in found.values() for row in one.rows)
     assert all(cell is None or isinstance(cell, str | int | float) for one in found.values() for row in one.rows
                for cell in row)
