@@ -4,6 +4,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from fhir_adapter import cuts, flow
 from fhir_adapter.core.desk import Account
 from fhir_adapter.core.errors import UsageError
@@ -75,9 +77,8 @@ def cut_list(work: Workspace) -> list[tuple[Cut, list[tuple[Signed, bool]]]]:
 def lock_cut(work: Workspace, viewer: Account, wanted: cuts.NewCut, password: str, meaning: str) -> Cut:
     """Creates, signs and locks a cut, after the password once more."""
     desking.check_signing(work, viewer, password, meaning)
-    cut, _ = cuts.create(work, wanted)
-    work.vault.sign(f"cut {cut.name}", cut.digest, meaning.strip(), viewer.printed, by_account(work, viewer.name))
-    return cut
+    words = (meaning.strip(), viewer.printed)
+    return cuts.create(work, msgspec.structs.replace(wanted, words=words))[0]
 
 
 def codes(work: Workspace, viewer: Account) -> Codes:

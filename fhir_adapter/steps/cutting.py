@@ -45,7 +45,8 @@ class NewCut(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants to freeze: up to which day, as known when (ISO 8601 with zone; empty: now), as what, why.
 
     `mappings`: a folder with those that were in force then; `with_mappings_of_now`: those of now do, though they have
-    changed since. Neither is needed while they have not, nor without `known_at`.
+    changed since. Neither is needed while they have not, nor without `known_at`. `words`: the meaning and the printed
+    name of an electronic signature, kept with the cut or not at all.
     """
 
     cutoff: str
@@ -56,6 +57,7 @@ class NewCut(msgspec.Struct, frozen=True, kw_only=True):
     with_open_conflicts: bool = False
     mappings: Path | None = None
     with_mappings_of_now: bool = False
+    words: tuple[str, str] | None = None
 
 
 def folder_of(work: Workspace) -> Path:
@@ -90,7 +92,7 @@ def create(work: Workspace, wanted: NewCut, told: Progress = silent) -> Cut:
         cut = Cut(name=name, data_cutoff=cutoff, known_at=then.at, digest=manifest.digest, reason=wanted.reason,
                   signed_by=signed.by, signed_at=stamp(signed.at), manifest=manifest.text,
                   waived=json.dumps([one.key for one in manifest.waived]))
-        work.vault.lock_cut(cut, signed)
+        work.vault.lock_cut(cut, signed, wanted.words)
     except BaseException:
         if not any(one.name == name for one in work.vault.cuts()):
             shutil.rmtree(making, ignore_errors=True)

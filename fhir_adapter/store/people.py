@@ -9,6 +9,7 @@ import msgspec
 from fhir_adapter.core.conflicts import Decision
 from fhir_adapter.core.errors import Overtaken, UsageError
 from fhir_adapter.store.audit import append_audit, append_audits, lock_chain
+from fhir_adapter.store.desk_book import put_signature
 from fhir_adapter.store.instants import as_json, cleaned, stamp
 from fhir_adapter.store.opened import OpenVault
 from fhir_adapter.store.records import Cut, NewDecision, Signature
@@ -108,8 +109,8 @@ class People(OpenVault):
                 found.setdefault(key, []).append((said[1], said[2], said[3]))
         return found
 
-    def lock_cut(self, cut: Cut, signed: Signature) -> None:
-        """Keeps a cut.
+    def lock_cut(self, cut: Cut, signed: Signature, words: tuple[str, str] | None = None) -> None:
+        """Keeps a cut, with `words` (the meaning, the printed name) under an electronic signature.
 
         Raises:
             UsageError: a cut of that name is there already; a cut is never changed.
@@ -120,6 +121,8 @@ class People(OpenVault):
             transaction.insert("cut", _CUT, [tuple(getattr(cut, name) for name in _CUT)])
             told = {name: getattr(cut, name) for name in _CUT if name != "manifest"}
             append_audit(transaction, signed, "cut", f"cut {cut.name}", as_json(told))
+            if words is not None:
+                put_signature(transaction, f"cut {cut.name}", cut.digest, words, signed)
 
     def cuts(self) -> list[Cut]:
         """All cuts by name."""

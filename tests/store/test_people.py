@@ -120,11 +120,13 @@ def test_remarks_and_cuts_are_kept(database_urls: Databases) -> None:
               signed_by="pi1", signed_at="2026-07-16")
     with vault(database_urls) as opened:
         opened.remark("c1", "called the site", DM)
-        opened.lock_cut(cut, DM)
+        opened.lock_cut(cut, DM, ("I lock this", "Dana Manager"))
         with pytest.raises(UsageError):
             opened.lock_cut(cut, DM)
         remarks, cuts = opened.remarks("c1"), opened.cuts()
+        signed = [(one.about, one.content, one.meaning, one.printed) for one in opened.signatures()]
 
+    assert signed == [("cut interim", "d", "I lock this", "Dana Manager")]
     assert remarks == [("called the site", "dm1", "2026-03-01T12:00:00.000000+00:00")]
     assert cuts == [cut]
 

@@ -310,6 +310,18 @@ def test_work_is_handed_over_and_talked_about(sqlite_desk: Desk) -> None:
     assert 'href="/queue?hospital=west"' in browser.get("/queue").text
 
 
+def test_a_cut_is_locked_with_its_signature_or_not_at_all(sqlite_desk: Desk) -> None:
+    """A wrong password locks nothing; the signature is bound to the cut's digest."""
+    browser, vault = sqlite_desk.browser("dm"), sqlite_desk.work.vault
+    form = {"cutoff": "2026-06-30", "name": "first", "reason": "interim", "meaning": "I lock this", "waive": "yes"}
+    assert browser.post("/results/cuts", {**form, "password": "wrong one here"}).status_code == 403
+    assert (vault.cuts(), vault.signatures()) == ([], [])
+
+    assert browser.post("/results/cuts", {**form, "password": PASSWORD}).status_code == 303
+    (cut,), (signed,) = vault.cuts(), vault.signatures()
+    assert (signed.about, signed.content, signed.printed) == ("cut first", cut.digest, "Dana Manager")
+
+
 def test_an_endorsement_ends_with_what_it_was_about(sqlite_desk: Desk) -> None:
     """The investigator's signature holds until a fact of the subject is another one."""
     browser, work = sqlite_desk.browser("inv"), sqlite_desk.work
