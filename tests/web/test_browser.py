@@ -158,7 +158,8 @@ def test_every_page_is_for_everybody(browser: Browser, sqlite_desk: Desk) -> Non
     sqlite_desk.work.vault.ask(key, "east", "which lesion?", sqlite_desk.work.signed("dm1"))
     paths = {"dm": ["/queue", "/queue/bulk?kind=unit_implausible", f"/conflicts/{key}",
                     f"/conflicts/{key}?choice=confirm", f"/conflicts/{key}/quick", f"/queries/{key}/print", "/subjects",
-                    "/subjects/ATC-001", f"/records/{record}", "/mappings", "/results", "/runs", "/help", "/nowhere"],
+                    "/subjects/ATC-001", f"/records/{record}",
+                    "/mappings?domain=Observation", "/results", "/runs", "/help", "/nowhere"],
              "boss": ["/audit?verify=1", "/administration"], "adj": [f"/conflicts/{key}"], "inv": ["/subjects/ATC-001"]}
     for name, theirs in paths.items():
         with signed_in(browser, sqlite_desk, name) as page:
