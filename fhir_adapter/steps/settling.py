@@ -20,7 +20,7 @@ from fhir_adapter.steps.codes import scope_of_decision
 from fhir_adapter.steps.deciding import MAPPING
 from fhir_adapter.steps.identity import IDENTITY_KINDS, identity_disputes
 from fhir_adapter.steps.leases import renewed
-from fhir_adapter.steps.waiting import overdue_conflicts
+from fhir_adapter.steps.waiting import hospital_days, overdue_conflicts
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.records import Lease
 from fhir_adapter.store.trial import Place, Settling
@@ -193,12 +193,12 @@ def conclude_decided(work: Workspace, lease: Lease) -> list[str] | None:
     subjects = sorted({str(one["subject"]) for one in conflicts})
     kinds = {one["kind"] for one in work.trial.rows("conflict", "subject", subjects)}
     identities = identity_disputes(work) if kinds & IDENTITY_KINDS else []
-    known = Given(decisions=decisions, identities=identities)
+    known, days = Given(decisions=decisions, identities=identities), hospital_days(work)
     for start in range(0, len(subjects), AT_ONCE):
         lease = renewed(work, lease)
         _conclude_some(work, lease, subjects[start : start + AT_ONCE], known, shared=False)
     if fresh:
-        write_overdue(work, lease, decisions, subjects)
+        write_overdue(work, lease, decisions, subjects if hospital_days(work) == days else None)
         work.trial.set_cursor(lease, DECISIONS, Place(max(one.number for one in decisions), ""))
     return subjects
 

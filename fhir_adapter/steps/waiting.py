@@ -26,24 +26,23 @@ def overdue_conflicts(work: Workspace, decisions: Iterable[Decision],
         return []
     people: dict[str, list[tuple[str, str]]] = {}
     for one in work.vault.identities():
-        people.setdefault(one.subject, []).append((one.hospital, work.vault.key(one.hospital, "Patient", one.patient)))
-    frames = work.trial.frames(_CONCLUSIONS) | work.trial.frames(_FACTS, subjects, ("current", "held"))
-    days = _days(frames["alive_evidence"], people)
-    mine = {subject: day for subject, day in days.items() if subjects is None or subject in subjects}
-    disputes = [_dispute(one, people[one.subject]) for one in overdue(frames, checks, mine)]
-    return judged(disputes, decisions)
+        if subjects is None or one.subject in subjects:
+            key = work.vault.key(one.hospital, "Patient", one.patient)
+            people.setdefault(one.subject, []).append((one.hospital, key))
+    frames = work.trial.frames(_CONCLUSIONS, subjects) | work.trial.frames(_FACTS, subjects, ("current", "held"))
+    known = hospital_days(work)
+    days = {subject: [known[hospital] for hospital, _ in records if hospital in known]
+            for subject, records in people.items()}
+    found = overdue(frames, checks, {subject: max(some) for subject, some in days.items() if some})
+    return judged([_dispute(one, people[one.subject]) for one in found], decisions)
 
 
-def _days(evidence: Any, people: dict[str, list[tuple[str, str]]]) -> dict[str, date]:
-    """The day of each subject: the latest of their hospitals'."""
+def hospital_days(work: Workspace) -> dict[str, date]:
+    """How far each hospital has got (review/overdue.py), by the conclusions as they are written now."""
     subjects: dict[str, list[str]] = {}
-    for subject, records in people.items():
-        for hospital, _ in records:
-            subjects.setdefault(hospital, []).append(subject)
-    known = as_of(evidence, subjects)
-    found = {subject: [known[hospital] for hospital, _ in records if hospital in known]
-             for subject, records in people.items()}
-    return {subject: max(days) for subject, days in found.items() if days}
+    for one in work.vault.identities():
+        subjects.setdefault(one.hospital, []).append(one.subject)
+    return as_of(work.trial.frames(("alive_evidence",))["alive_evidence"], subjects)
 
 
 def _dispute(one: Any, records: list[tuple[str, str]]) -> Dispute:
