@@ -141,12 +141,25 @@ def map_hospital(work: Workspace, mapper: Mapper, hospital: Hospital, lease: Lea
         keys = {version.key for version in batch}
         again = [version for version in work.vault.versions_of(work.trial.dependents(keys) - keys)
                  if version.hospital != hospital.id or version.seq <= began]
+        again += _reassigned(work, records)
         _quarantine(work, lease, run, records)
         records += [mapper.map(version) for version in again]
         written = _write(work, lease, run, records, (hospital.id, Place(seq, digest)))
         counts += _counted(record for record, version in zip(written, batch, strict=False) if version.seq > fresh)
         told(f"{hospital.id}: mapping", seq, last)
     return counts
+
+
+def _reassigned(work: Workspace, records: list[MappedRecord]) -> list[Version]:
+    """Older versions of records that are about somebody else now: the whole record is that person's (as in a rebuild).
+
+    The earlier subject loses its facts, and is concluded again.
+    """
+    newer = {record.resource: record.subject for record in records if record.ordinal > 1}
+    known = work.trial.rows("origin", "resource", sorted(newer)) if newer else []
+    moved = {row["resource"] for row in known if row["subject"] != newer[row["resource"]]}
+    fresh = {(record.resource, record.ordinal) for record in records}
+    return [one for one in work.vault.versions_of(moved) if (one.key, one.ordinal) not in fresh] if moved else []
 
 
 def _remap_moved(work: Workspace, mapper: Mapper, hospital: Hospital, lease: Lease, run: int) -> None:

@@ -13,7 +13,7 @@ from fhir_adapter.core.errors import INCOMPLETE, UNAVAILABLE, USAGE, WHOLE
 from fhir_adapter.sandbox import Persona
 from tests.databases import Databases
 from tests.hostile.conftest import Open
-from tests.hostile.ward import STUDY, SUBJECT, Ward, event, infusion, lab, on_search, patient, subject
+from tests.hostile.ward import STUDY, SUBJECT, Ward, event, infusion, lab, meta, on_search, patient, subject
 
 STRANGER = "zz-stranger-4711"
 
@@ -197,6 +197,23 @@ def test_a_study_that_cannot_be_had_is_not_the_configurations_fault(open_ward: O
         ward.acknowledge()
         assert ward.sync().code == WHOLE
         assert ward.open_types() == set()
+
+
+def test_a_record_that_is_about_somebody_else_now(open_ward: Open) -> None:
+    """The hospital corrects whose result it is: it counts for the other person alone, in all its versions."""
+    with open_ward() as ward:
+        first, second = ward.person(1), ward.person(2)
+        ward.sync()
+        key = ward.work.vault.key(ward.name, "Observation", f"{first}-l1")
+        ward.plant(lab(first, "l1", meta={**meta(9), "versionId": "2"}, subject={"reference": f"Patient/{second}"}))
+        ward.sync()
+        facts = ward.work.trial.frames(("lab_result",))["lab_result"]
+        mine = facts[facts.resource == key].sort_values("ordinal")
+        other = f"{ward.name.upper()}-2"
+        assert list(zip(mine.subject, mine.standing, strict=True)) == [(other, "superseded"), (other, "current")]
+        before = ward.work.trial.table_digests()
+        flow.conclude(ward.work, everyone=True)
+        assert ward.work.trial.table_digests() == before
 
 
 def test_an_enrolment_in_error_is_another_version(open_ward: Open) -> None:
