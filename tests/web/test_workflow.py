@@ -235,8 +235,9 @@ class Workflow(RuleBasedStateMachine):
 
     def _settled(self) -> None:
         self.worked_in = self.decisions[-1].number if self.decisions else 0
-        rows = {str(one["kind"]): one["state"] for one in self.work.trial.all_rows("conflict")}
-        assert rows == {kind: "closed" if self._closed(kind) else "open" for kind in PATIENTS}
+        rows = {str(one["key"]): one["state"] for one in self.work.trial.all_rows("conflict")}
+        assert {kind: rows[key] for kind, key in self.keys.items()} == {
+            kind: "closed" if self._closed(kind) else "open" for kind in PATIENTS}
         effect = [(one.kind, one.choice) for kind in PATIENTS if self._closed(kind) and (one := self._in_force(kind))]
         if not any(choice == "override" for _, choice in effect):  # an override's fact has the decision's own key
             made = {name: digest for name, digest in self.work.trial.table_digests().items()
@@ -248,6 +249,9 @@ class Workflow(RuleBasedStateMachine):
     def lock(self, waive: bool) -> None:
         """A cut is locked over open conflicts only by whoever signs for them."""
         wanted = cuts.NewCut(cutoff="2026-06-30", name="first", reason="review", by="dm", with_open_conflicts=waive)
+        standing = [self._in_force(kind) for kind in PATIENTS]
+        waive = waive or any(one is not None and one.choice == "exclude" for one in standing)  # then a size is missing
+        wanted = msgspec.structs.replace(wanted, with_open_conflicts=waive)
         outcome = "done" if waive or all(self._closed(kind) for kind in PATIENTS) else "unusable"
         cut = self._does(outcome, 2, lambda: whole.lock_cut(self.work, self.people["dm"], wanted, PASSWORD, "locked"))
         self.cut = cut.digest if cut is not None else ""
