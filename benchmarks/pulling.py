@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ import msgspec
 
 from benchmarks.client import Done, Order
 from benchmarks.copies import lines, types
+from benchmarks.places import Place, places
 from benchmarks.rows import Row, ratio
 from benchmarks.volume import EACH
 
@@ -26,7 +27,7 @@ PEERS = Path(os.environ.get("PEERS", ".venv-peers"))
 SHARED = ("Patient", "Condition", "Observation", "Procedure")
 """Types that all three programs can pull; smart-fetch knows neither MedicationAdministration nor AdverseEvent."""
 
-QUIET_COPIES, SIZES, LIMIT = 18, (125, 250, 500), 400
+QUIET_COPIES, SIZES, LIMIT, FLAT = 18, (125, 250, 500), 400, 1.25
 _STAMP = {"meta": {"versionId": "1", "lastUpdated": "2024-01-01T00:00:00Z"}}
 
 
@@ -75,8 +76,9 @@ def hospital(copies: int) -> Iterator[tuple[Served, list[str]]]:
 
 def pulled(folder: Path, url: str, command: str = "pull", **more: Any) -> Done:
     """One run of the adapter over the databases in a folder, as a process of its own."""
-    pull = {"rate": "100000/s", **more.pop("pull", {})}
-    order = Order(hospital={"base_url": url, "cohort": {"group": "Group/all"}, "pull": pull, **more}, command=command)
+    pull, database = {"rate": "100000/s", **more.pop("pull", {})}, more.pop("database", "")
+    order = Order(hospital={"base_url": url, "cohort": {"group": "Group/all"}, "pull": pull, **more}, command=command,
+                  database=database)
     command = [sys.executable, "-m", "benchmarks.client", str(folder), msgspec.json.encode(order).decode()]
     ended = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     return msgspec.json.decode(ended.stdout.splitlines()[-1], type=Done)
@@ -85,22 +87,25 @@ def pulled(folder: Path, url: str, command: str = "pull", **more: Any) -> Done:
 def measure(rounds: int, copies: int) -> list[Row]:
     """Every row."""
     with hospital(copies) as (server, ids):
-        rows = [*_modes(server, rounds), *_compared(server, ids, rounds)]
+        with places() as found:
+            rows = [row for place in found for row in _modes(server, rounds, place)]
+        rows += _compared(server, ids, rounds)
     return [*rows, *_quiet(), *_growth()]
 
 
-def _modes(server: Served, rounds: int) -> list[Row]:
+def _modes(server: Served, rounds: int, place: Place) -> list[Row]:
     found = []
     for name, pull in (("search", {}), ("bulk", {"mode": "bulk", "bulk": {"level": "patient"}})):
         ended, asked = [], 0
         for _ in range(rounds):
-            with TemporaryDirectory(prefix="bench-") as folder:
+            with TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
+                database = "" if place.name == "SQLite" else place.fresh(stack).vault
                 server.order("count")
-                ended.append(pulled(Path(folder), server.url, pull=pull))
+                ended.append(pulled(Path(folder), server.url, pull=pull, database=database))
                 asked = server.order("count")["requests"]
         cpu, wall, new = median(one.cpu for one in ended), median(one.wall for one in ended), ended[0].new
         pages = -(-new // 200)
-        found.append(Row(f"pull to the vault by {name}, SQLite", f"{new / cpu:,.0f} resources/s", "", None,
+        found.append(Row(f"pull to the vault by {name}, {place.name}", f"{new / cpu:,.0f} resources/s", "", None,
                          f"of the client's processor time, {1000 * cpu / pages:.1f} ms for 200 resources; "
                          f"{new / wall:,.0f}/s wall, the server's time included; {new:,} resources, {asked} requests"))
     return found
@@ -129,11 +134,14 @@ def _growth() -> list[Row]:
                 peaks.append((patients * EACH, pulled(Path(folder), server.url, "sync")))
         finally:
             server.close()
-    last = peaks[-1][1]
+    first, last = peaks[0][1], peaks[-1][1]
+    grown = last.peak / first.peak
     said = "; ".join(f"{size:,}: {done.peak:.0f} MB in {done.wall:.0f} s" for size, done in peaks)
     phases = ", ".join(f"{phase} {peak:.0f}" for phase, peak in last.phases.items())
     return [Row(f"peak memory of a first sync of {peaks[-1][0]:,} resources", f"{last.peak:.0f} MB", f"< {LIMIT} MB",
-                last.peak < LIMIT, f"{said}; by phase: {phases}")]
+                last.peak < LIMIT, f"{said}; by phase: {phases}"),
+            Row(f"the same over that of {peaks[0][0]:,} resources", f"{grown:.2f} x", f"< {FLAT} x", grown < FLAT,
+                "whether a client's memory is flat: four times the hospital")]
 
 
 # --- others on the same server and records -------------------------------------------------------------------------

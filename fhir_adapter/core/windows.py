@@ -68,8 +68,9 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     """Why an answer is not whole: a short code and words without any value.
 
     Codes: `refused`, `failed`, `paused`, `suppressed`, `truncated`, `not_fhir`, `unexpected_answer`, `link_loop`,
-    `page_cap`, `off_origin`, `cursor_lost`, `short`, `unfiltered`, `poison`, `dropped`, `uncategorised`. `status` and
-    `issues` are the HTTP status and the issue codes of a refusal or failure (0: there was no answer).
+    `page_cap`, `off_origin`, `cursor_lost`, `short`, `unfiltered`, `poison`, `too_many_parts`, `dropped`,
+    `uncategorised`. `status` and `issues` are the HTTP status and the issue codes of a refusal or failure (0: there was
+    no answer).
     """
 
     code: str

@@ -92,7 +92,14 @@ def status(work: Workspace) -> Status:
             lines.append(f"{unanswered} questions to {name} have no whole answer; the next sync asks again.")
     lines.append(f"{unacknowledged(work)} refused records wait to be acknowledged (problems list).")
     lines.append(f"{work.trial.open_conflicts()} conflicts are open (conflicts list).")
-    return Status(completeness(work), runs, lines)
+    return Status([*completeness(work), *_never_asked(work)], runs, lines)
+
+
+def _never_asked(work: Workspace) -> list[CompletenessRow]:
+    """A row for each hospital of which nothing has ever been asked: it is not whole, and was not in any run."""
+    known = {row.hospital for row in completeness(work) if row.mode != "unavailable"}
+    return [CompletenessRow(hospital=name, type="*", mode="never asked", whole_as_of=None, open_since=None)
+            for name in sorted(set(work.study.hospitals) - known)]
 
 
 def unacknowledged(work: Workspace, hospital: str | None = None) -> int:

@@ -6,6 +6,8 @@
   at a cap (Q8): the question is halved, by patients, then by time, until the part that fails is small. That part is
   quarantined by its span; everything else is had.
 
+Parts are smaller answers, so they are asked for in larger pages, twice as large with each cut; and one question may
+take so many requests and no more (`MAX_REQUESTS`): what it could not be cut down to by then is named and stays open.
 Pages of parts have no next link to keep: it would continue one part only. A run that is stopped asks them again.
 """
 
@@ -35,6 +37,12 @@ BEGINNING = datetime(1990, 1, 1, tzinfo=UTC)
 SMALLEST = {LAST_UPDATED: timedelta(seconds=1)}
 SMALLEST_BY_DATE = timedelta(days=1)
 MAX_PARTS = 500
+MAX_REQUESTS = 600
+"""Of pages and failures while a question is cut; a tenth of it is what a few bad records among thousands take."""
+
+LARGEST_PAGE = 200
+"""To this size the pages of parts grow; a hospital whose own pages are larger keeps them."""
+
 FUTILE = 8
 """After so many parts of which none was answered, it is not a record that the server fails on."""
 
@@ -42,12 +50,14 @@ _POISON = "poison_slice"
 
 
 class _Parts:
-    """How many parts one question has been cut into, whether any was answered, and whether cutting was given up."""
+    """How many parts one question has been cut into, what they took, and whether cutting was given up."""
 
     def __init__(self) -> None:
         self.made = 0
+        self.requests = 0
         self.answered = False
         self.hopeless = False
+        self.spent = False
 
 
 def answer(connection: Connection, question: Question, *, resume: str | None = None) -> Iterator[Page]:
@@ -65,6 +75,11 @@ def answer(connection: Connection, question: Question, *, resume: str | None = N
 def _answer(connection: Connection, question: Question, parts: _Parts, resume: str | None = None) -> Iterator[Page]:
     trouble: Gap | None = None
     for page in search.pages(connection, question, resume=resume):
+        parts.requests += 1 if parts.made else -4  # a long answer may take more than a short one
+        if parts.made and parts.requests > MAX_REQUESTS:
+            parts.spent = True
+            yield _unfinished(question, page)
+            return
         found = next((gap for gap in page.gaps if _wants_parts(gap)), None)
         if found is None:
             parts.answered = parts.answered or bool(page.url)
@@ -152,17 +167,37 @@ def _in_parts(connection: Connection, question: Question, trouble: Gap, parts: _
         yield Page(url="", entries=(), gaps=(trouble,))
         return
     halves = _halves(connection, question)
-    if not halves or parts.made >= MAX_PARTS:
+    if halves and parts.made >= MAX_PARTS:
+        parts.spent = True
+        yield _unfinished(question, Page(url="", entries=()))
+        return
+    if not halves:
         yield _poison(question, trouble) if trouble.status >= 500 else Page(url="", entries=(), gaps=(trouble,))
         return
     parts.made += len(halves)
     for half in halves:
-        if parts.hopeless:
+        if parts.hopeless or parts.spent:
             return
-        for page in _answer(connection, half, parts):
+        for page in _answer(connection, _in_larger_pages(connection, half, trouble), parts):
             if _ignores_span(half, page):
                 connection.learn(question.type, "no_span")
             yield msgspec.structs.replace(page, next=None)
+
+
+def _unfinished(question: Question, page: Page) -> Page:
+    """The page with which cutting ends, since it has taken too much; the question stays open."""
+    gap = Gap(code="too_many_parts", message=f"the server fails on too many records of {question.type} to find them "
+              "all one by one; ask the hospital, then run again")
+    return msgspec.structs.replace(page, gaps=(*page.gaps, gap), next=None)
+
+
+def _in_larger_pages(connection: Connection, part: Question, trouble: Gap) -> Question:
+    """The part with twice the page size; as it was where the server fails for want of time."""
+    size = int(dict(part.parameters).get("_count", connection.hospital.pull.page_size))
+    if trouble.status == 504 or size >= LARGEST_PAGE:
+        return part
+    others = tuple((name, value) for name, value in part.parameters if name != "_count")
+    return msgspec.structs.replace(part, parameters=(*others, ("_count", str(min(LARGEST_PAGE, size * 2)))))
 
 
 def _halves(connection: Connection, question: Question) -> list[Question]:

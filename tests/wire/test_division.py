@@ -135,8 +135,8 @@ def test_strictness_is_asked_for_and_dropped_where_refused_q5() -> None:
     assert [request.headers.get("prefer") for request in server.asked[count:]] == [None]
 
 
-def _row(number: int) -> dict[str, Any]:
-    at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=30 * number)
+def _row(number: int, days: int = 30) -> dict[str, Any]:
+    at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=days * number)
     return record("Observation", f"o{number}", "p1", meta={"lastUpdated": instants.written(at)})
 
 
@@ -317,3 +317,50 @@ def test_parts_keep_no_next_link() -> None:
     assert {page.next for page in pages} == {None}
 
 
+
+
+def _paged(count: int, poison: frozenset[int], status: int = 500) -> Server:
+    """A server with so many rows in pages; each page that holds poison fails."""
+    def rule(kind: str, query: dict[str, str], request: httpx.Request) -> httpx.Response:
+        found = [number for number in range(count) if _within(_row(number, 2), _bounds(request))]
+        start, size = int(query.get("_offset", 0)), int(query["_count"])
+        part = found[start:start + size]
+        if poison & set(part):
+            return _reply(outcome("exception", "fatal"), status)
+        base = str(request.url).split("&_offset")[0]
+        more = f"{base}&_offset={start + size}" if start + size < len(found) else None
+        return _reply(bundle(*[_row(number, 2) for number in part], next_link=more, self_link=base, total=len(found)))
+
+    return Server(rule)
+
+
+def test_parts_come_in_larger_pages_q27() -> None:
+    """Q27: pages of 4 and a poison record near the end of 400: what is read again is read in pages that grow."""
+    server = _paged(400, frozenset({390}))
+    pages = server.pages(_question("p1"), pull={"page_size": 4})
+    sizes = [int(request.url.params["_count"]) for request in server.asked]
+
+    assert _ids(pages) == {f"o{number}" for number in range(400)} - {"o390"}
+    assert _gaps(pages) == ["poison"]
+    assert (min(sizes), max(sizes)) == (4, 200)
+    # 98 pages until the first failure (tried 5 times); 50 for the first half, in pages of 8; then few and small ones.
+    assert len(server.asked) < 300
+
+
+def test_a_server_that_fails_for_want_of_time_gets_no_larger_pages_q27() -> None:
+    """Q27: a gateway's 504 may be about the size of the answer: parts keep the page size that the hospital bears."""
+    server = _paged(40, frozenset({30}), 504)
+    server.pages(_question("p1"), pull={"page_size": 4})
+
+    assert {request.url.params["_count"] for request in server.asked} == {"4"}
+
+
+def test_cutting_has_an_end_q27(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Q27: every fifth record fails: what cutting costs is bounded, and that it was given up is named."""
+    monkeypatch.setattr(division, "MAX_REQUESTS", 60)
+    server = _paged(300, frozenset(range(0, 300, 5)))
+    pages = server.pages(_question("p1"), pull={"page_size": 10})
+
+    assert "too_many_parts" in _gaps(pages)
+    assert len(server.asked) < 2 * 60 + 20  # a failure is tried twice, and no more are begun once the budget is spent
+    assert len(_ids(pages)) > 0
