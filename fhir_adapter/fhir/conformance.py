@@ -4,7 +4,9 @@ It explains and reports, and never stands in the way: the hot path reads with th
 checked with the R4B models: of the types that we read the two versions have the same elements (`R4_DIFFERENCES`).
 """
 
+import json
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -45,7 +47,7 @@ class Fault(msgspec.Struct, frozen=True, order=True):
     """One breach: the element (no indexes, no values) and the rule.
 
     `rule` is `missing`, `unknown element`, `wrong shape`, `wrong format`, `one of several` (none or too many of a
-    choice), `code outside its list`, `not JSON`, `no such type` or `other`.
+    choice), `repeated element`, `code outside its list`, `not JSON`, `no such type` or `other`.
     """
 
     element: str
@@ -56,10 +58,16 @@ def faults(resource_type: str, body: bytes, version: str) -> tuple[Fault, ...]:
     """What is wrong with a record by its FHIR version's model, each breach once, in order; nothing: it conforms.
 
     The models know no required code lists: those that we rely on are the lean structures' (`code outside its list`).
+    They know no element that comes twice in one object either: JSON leaves open which one holds, every reader here
+    takes the last, and to look for it in the hot path would cost more than to read the record.
     """
     model = _model(resource_type, version)
     if model is None:
         return (Fault("", "no such type"),)
+    return tuple(sorted({*_against(model, resource_type, body, version), *_repeated(body)}))
+
+
+def _against(model: Any, resource_type: str, body: bytes, version: str) -> tuple[Fault, ...]:
     try:
         model.model_validate_json(body)
     except ValidationError as error:
@@ -68,6 +76,42 @@ def faults(resource_type: str, body: bytes, version: str) -> tuple[Fault, ...]:
     except (ValueError, RecursionError, ArithmeticError, TypeError, KeyError, AttributeError):
         return (Fault("", "other"),)  # the models raise more than they promise
     return _outside(resource_type, body, version)
+
+
+class _Repeating(dict[str, Any]):
+    """A JSON object in which elements come more than once."""
+
+    names: frozenset[str] = frozenset()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) == len(pairs):
+        return made
+    found, names = _Repeating(made), [name for name, _ in pairs]
+    found.names = frozenset(name for name in made if names.count(name) > 1)
+    return found
+
+
+def _repeated(body: bytes) -> tuple[Fault, ...]:
+    """Elements that come more than once in one object, however deep."""
+    try:
+        record = json.loads(body, object_pairs_hook=_object)
+    except (ValueError, RecursionError):
+        return ()  # the model has said so
+    return tuple(Fault(path, "repeated element") for path in _repeating(record, ""))
+
+
+def _repeating(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _repeating(one, path)
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            shown = ".".join(filter(None, (path, name if _NAME.fullmatch(name) else "?")))
+            if isinstance(value, _Repeating) and name in value.names:
+                yield shown
+            yield from _repeating(one, shown)
 
 
 def checked(records: list[tuple[str, bytes, str]]) -> list[tuple[Fault, ...]]:

@@ -12,7 +12,7 @@ from fhir_adapter.wire.connection import Connection
 HABITS_LAST = timedelta(days=30)
 """After that a hospital is asked in full words again: servers learn too."""
 
-_OF_THIS_RUN = frozenset({"brittle"})
+_OF_THIS_RUN = frozenset({"brittle", "vague"})
 
 
 def means(work: Workspace, intake: Intake | None = None) -> Means:

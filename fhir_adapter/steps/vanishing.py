@@ -132,8 +132,8 @@ def reread(connection: Connection, intake: Intake, patients: frozenset[str]) -> 
         count = sum(patient in patients for _, patient in vault.ids_of_patients(hospital.id, type))
         _reconcile(connection, intake, type, (patients, count))
         mine = (one for one in vault.ids_of_patients(hospital.id, type) if one[1] in patients)
-        whole = look_again(connection, intake, type, Known(mine, count), patients)
         gone = [id for id, patient in vault.ids_of_patients(hospital.id, type, deleted=True) if patient in patients]
+        whole = look_again(connection, intake, type, Known(mine, count), patients)
         for reading in read.read_many(connection, type, gone):
             intake.page(reading.page, members_only(reading.page.entries, patients))
             whole = whole and not reading.page.gaps
@@ -145,8 +145,8 @@ def _reconcile(connection: Connection, intake: Intake, type: str, ours: tuple[fr
     """Compares the server's count of a type with ours, where it counts: more there than here is a gap.
 
     A count may be estimated, or be everybody's (Q5, Q6): before it alarms anybody, the type is read until a record
-    comes that we do not have; if none does, its counts are not asked for again for a while. Fewer there are found by
-    reading by id. A hospital with `totals = "ignore"` is not asked.
+    comes that we do not have; if none does, its counts are not asked for again for a month, and that is said. Fewer
+    there are found by reading by id. A hospital with `totals = "ignore"` is not asked.
     """
     patients, known = ours
     if intake.hospital.pull.totals == "ignore":
@@ -169,12 +169,16 @@ def _reconcile(connection: Connection, intake: Intake, type: str, ours: tuple[fr
 
 
 def _lacks(connection: Connection, intake: Intake, question: Question, patients: frozenset[str]) -> bool:
-    """Whether the answer holds a record of the cohort that we do not have, or could not be read whole."""
+    """Whether the answer holds a record of the cohort that we do not have, or could not be read.
+
+    That it is `short` of the server's own total is what is being looked into: only a record that comes tells.
+    """
     vault, hospital = intake.work.vault, intake.hospital.id
     for page in division.answer(connection, question):
         ids = {one.entry.id for one in members_only(page.entries, patients) if one.entry.type == question.type}
         heads = vault.heads(hospital, question.type, ids)
-        if page.gaps or any(id not in heads or heads[id].kind == "deleted" for id in ids):
+        failed = any(gap.code != "short" for gap in page.gaps)
+        if failed or any(id not in heads or heads[id].kind == "deleted" for id in ids):
             return True
     return False
 

@@ -45,8 +45,8 @@ class Connection:
         """Remembers how a type has to be asked.
 
         `no_sort`, `no_since`, `no_study`, `no_strict`, `no_list`, `no_id_list`, `no_span`, `no_count`: without those
-        words;
-        `fan_out`: by category; `unfiltered`: the patient filter is ignored; `brittle`: fails for good in this run.
+        words; `fan_out`: by category; `unfiltered`: the patient filter is ignored; `brittle`: fails for good in this
+        run; `vague`: its totals are estimates, as far as this run can tell.
         """
         self.learned.setdefault(kind, set()).add(habit)
 

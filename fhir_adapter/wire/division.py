@@ -46,6 +46,9 @@ LARGEST_PAGE = 200
 FUTILE = 8
 """After so many parts of which none was answered, it is not a record that the server fails on."""
 
+IN_VAIN = 40
+"""After so many parts that brought nothing new, it is no cap that makes an answer shorter than the server's count."""
+
 _POISON = "poison_slice"
 
 
@@ -55,6 +58,8 @@ class _Parts:
     def __init__(self) -> None:
         self.made = 0
         self.requests = 0
+        self.ids: set[int] = set()
+        self.gained = False
         self.answered = False
         self.hopeless = False
         self.spent = False
@@ -80,6 +85,9 @@ def _answer(connection: Connection, question: Question, parts: _Parts, resume: s
             parts.spent = True
             yield _unfinished(question, page)
             return
+        known = len(parts.ids)
+        parts.ids.update(hash(entry.id) for entry in page.entries)
+        parts.gained = parts.gained or (parts.made > 0 and len(parts.ids) > known)
         found = next((gap for gap in page.gaps if _wants_parts(gap)), None)
         if found is None:
             parts.answered = parts.answered or bool(page.url)
@@ -163,6 +171,12 @@ def _in_parts(connection: Connection, question: Question, trouble: Gap, parts: _
     if trouble.status >= 500:
         connection.learn(question.type, "brittle")
     if trouble.status >= 500 and parts.made >= FUTILE and not parts.answered:
+        parts.hopeless = True
+        yield Page(url="", entries=(), gaps=(trouble,))
+        return
+    if trouble.code == "short" and parts.made >= IN_VAIN and not parts.gained:
+        connection.learn(question.type, "vague")
+    if trouble.code == "short" and connection.knows(question.type, "vague"):
         parts.hopeless = True
         yield Page(url="", entries=(), gaps=(trouble,))
         return

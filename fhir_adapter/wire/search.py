@@ -185,7 +185,7 @@ def _passes(connection: Connection, question: Question, resume: str | None) -> I
             return
         if attempt and not is_new and walk.is_steady:
             if walk.is_short:
-                yield _gap("short", "the server counts more records than it gives")
+                yield _gap("short", "the server counts more records than it gives; if it estimates, say so (totals)")
             return
     cause = ("cursor_lost", "the cursor") if is_lost else ("short", "records or counts")
     yield _gap(cause[0], f"{cause[1]} did not hold still in {MAX_PASSES} readings")

@@ -202,3 +202,20 @@ def test_faults_of_what_is_no_resource() -> None:
     assert faults("Patient", b"{", "R4") == (Fault("", "not JSON"),)
     assert faults("BodySite", b"{}", "R5") == (Fault("", "no such type"),)
     assert set(PACKAGES) == {"STU3", "R4", "R4B", "R5"}
+
+
+@pytest.mark.parametrize(("twice", "expected"), [
+    (b'{"resourceType": "Patient", "id": "p1", "gender": "male", "gender": "female"}', "gender"),
+    (b'{"resourceType": "Patient", "id": "p1", "name": [{"family": "A"}, {"family": "B", "family": "C"}]}',
+     "name.family"),
+    (b'{"resourceType": "Patient", "id": "p1", "name": [{"family": "A", "\\u0066amily": "B"}]}', "name.family"),
+])
+def test_an_element_that_comes_twice_in_one_object_is_told(twice: bytes, expected: str) -> None:
+    """JSON leaves open which one holds (RFC 8259, section 4), and the last one wins with us: whoever checks hears of
+    it, however the name is escaped."""
+    assert faults("Patient", twice, "R4") == (Fault(expected, "repeated element"),)
+
+
+def test_the_same_element_in_two_objects_is_no_repetition() -> None:
+    """Lists hold many objects with the same elements."""
+    assert faults("Patient", b'{"resourceType": "Patient", "name": [{"family": "A"}, {"family": "B"}]}', "R4") == ()

@@ -78,7 +78,7 @@ class Books:
             moved = len({_person(version.data, "subject") for version in chain}) > 1
             if kind == "deleted" and not (moved or 404 in hidden or any(version.deleted for version in chain)):
                 yield f"{named} is said to be deleted"
-            if kind == "not_visible" and 403 not in hidden:
+            if kind == "not_visible" and not {403, 404} & set(hidden):
                 yield f"{named} is said not to be visible"
             is_asked = named[0] in (*self.types, "Patient", "ResearchSubject", "ResearchStudy", "Group")
             if kind == "content" and is_asked and self._version_of(named) is None:

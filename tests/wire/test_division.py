@@ -334,6 +334,24 @@ def _paged(count: int, poison: frozenset[int], status: int = 500) -> Server:
     return Server(rule)
 
 
+def test_an_estimate_is_no_cap_q6() -> None:
+    """Q6: totals that are always one too many: the answer is short, said so, and not cut down to the last second."""
+    def rule(kind: str, query: dict[str, str], request: httpx.Request) -> httpx.Response:
+        found = [row for row in map(_row, range(5)) if _within(row, _bounds(request))]
+        return _reply(bundle(*found, total=len(found) + 1, self_link=str(request.url)))
+
+    server = Server(rule)
+    with server.open() as connection:
+        first = list(division.answer(connection, _question("p1")))
+        asked = len(server.asked)
+        second = list(division.answer(connection, _question("p2")))
+
+    assert (set(_gaps(first)), set(_gaps(second))) == ({"short"}, {"short"})
+    assert len(_ids(first)) == 5
+    assert asked < 60
+    assert len(server.asked) - asked <= 2
+
+
 def test_parts_come_in_larger_pages_q27() -> None:
     """Q27: pages of 4 and a poison record near the end of 400: what is read again is read in pages that grow."""
     server = _paged(400, frozenset({390}))
