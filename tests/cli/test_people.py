@@ -5,6 +5,9 @@ from pathlib import Path
 
 from tests.cli.conftest import ROOT, Rehearsing, conflict_of, run
 
+NOT_PLANTED = {"ae_grade_differs", "no_contact", "scan_missing"}
+"""Kinds that follow from the course of the invented subjects: nobody in fixtures/decisions.csv answers them."""
+
 SHOWN = (("status",), ("conflicts", "list"), ("problems", "list"), ("subjects", "list"), ("audit", "verify"))
 
 
@@ -86,7 +89,7 @@ def test_wrong_decisions_are_refused(study: Path) -> None:
 
 
 def test_decisions_are_replayed_from_a_file(study: Path, tmp_path: Path) -> None:
-    """All of the fixtures' decisions close every conflict; exported and imported again, they stand already."""
+    """All of the fixtures' decisions close what was planted; exported and imported again, they stand already."""
     imported = run("decisions", "import", ROOT / "fixtures" / "decisions.csv", study=study)
     path = tmp_path / "decisions.csv"
     exported = run("decisions", "export", path, "--json", study=study)
@@ -94,7 +97,7 @@ def test_decisions_are_replayed_from_a_file(study: Path, tmp_path: Path) -> None
         rows = list(csv.DictReader(file))
 
     assert imported.code == 0, imported.err
-    assert run("conflicts", "list", study=study).out == "Conflicts: none\n"
+    assert {row[1] for row in run("conflicts", "list", study=study).rows} == NOT_PLANTED
     assert exported.json["decisions"] == len(rows) > 15
     again = run("decisions", "import", path, study=study)
     assert f"0 decisions signed, {len(rows)} stood already" in again.out
