@@ -10,8 +10,8 @@ import pytest
 
 from tests.cli.conftest import ROOT, Ended, program, run
 
-OPEN = [row["state"] for row in json.loads((ROOT / "fixtures" / "golden" / "demo" / "conflicts.json").read_text("utf-8"))
-        ].count("open")
+GOLDEN = ROOT / "fixtures" / "golden" / "demo" / "conflicts.json"
+OPEN = [row["state"] for row in json.loads(GOLDEN.read_text("utf-8"))].count("open")
 """Conflicts that the generator's truth leaves open in the demonstration."""
 
 
