@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fhir_adapter.endpoints.derivation import Derived
     from fhir_adapter.endpoints.held import Open
 
-__all__ = ["ALL", "Conclusion", "ae_summary", "derive", "report_tables", "subgroup_estimates", "subgroups", "summary"]
+__all__ = ["ALL", "Conclusion", "ae_summary", "derive", "estimated_subgroups", "report_tables", "subgroups", "summary"]
 
 
 def derive(
@@ -45,7 +45,7 @@ def subgroups(frames: "dict[str, pd.DataFrame]") -> dict[str, int]:
     return headline.subgroups(frames["exposure"])
 
 
-def subgroup_estimates(frames: "dict[str, pd.DataFrame]", protocol: "Protocol") -> "tuple[Subgroup, ...]":
+def estimated_subgroups(frames: "dict[str, pd.DataFrame]", protocol: "Protocol") -> "tuple[Subgroup, ...]":
     """PFS and OS by sex, age, BRAF, PD-L1 and delivered radiotherapy dose (see `subgroups`)."""
     from fhir_adapter.endpoints import subgroup_estimates as estimates
 

@@ -9,7 +9,7 @@ import pytest
 
 from fhir_adapter.core.figures import Subgroup
 from fhir_adapter.core.protocol import Subgroups
-from fhir_adapter.endpoints import subgroup_estimates
+from fhir_adapter.endpoints import estimated_subgroups
 from fhir_adapter.endpoints.subgroup_estimates import Timed, at_landmark, hazard_ratio, known_at_start, time_dependent
 from tests.endpoints.build import conclude, facts, protocol, table, treated
 
@@ -126,15 +126,15 @@ def test_subgroups_from_conclusions() -> None:
         number, "female" if number % 2 else "male", 1950 if number < 6 else 1980, 100 + 10 * number)]
     marked = table("biomarker", "subject marker result\nS00 braf_v600e present\nS01 braf_v600e absent")
     derived = conclude(facts(*parts))
-    found = subgroup_estimates(derived.frames, RULES)
+    found = estimated_subgroups(derived.frames, RULES)
     assert [(one.name, one.endpoint, counts(one)) for one in found if one.endpoint == "OS"] == [
         ("sex", "OS", {"female": (6, 6), "male": (6, 6)}), ("age", "OS", {"< 65": (6, 6), ">= 65": (6, 6)}),
         ("radiotherapy dose", "OS", {"none": (12, 12)})]
-    again = subgroup_estimates(conclude(facts(*parts, marked)).frames, RULES)
+    again = estimated_subgroups(conclude(facts(*parts, marked)).frames, RULES)
     assert [counts(one) for one in again if (one.name, one.endpoint) == ("BRAF", "OS")] == [
         {"absent": (1, 1), "present": (1, 1), "unknown": (10, 10)}]
     switched = protocol(subgroups=Subgroups(dose="time_dependent"))
-    assert subgroup_estimates(derived.frames, switched)[-1].method == "time_dependent"
+    assert estimated_subgroups(derived.frames, switched)[-1].method == "time_dependent"
 
 
 def test_rates_need_five_at_risk() -> None:
