@@ -38,6 +38,7 @@ from fhir_adapter.steps import (
     summing_up,
     tracing,
     watching,
+    withdrawing,
 )
 from fhir_adapter.steps.checking import check
 from fhir_adapter.steps.deciding import Choice
@@ -315,6 +316,7 @@ def _running(work: Workspace, command: str, hospitals: Sequence[str]) -> Iterato
 
 def _pulled(work: Workspace, hospitals: Sequence[str], run: int, told: Progress) -> list[HospitalOutcome]:
     outcomes, chosen = [], _chosen(work, hospitals)
+    _heed_withdrawals(work, run, told)
     with PullLeases(work, [hospital.id for hospital in chosen]) as leases:
         for hospital in chosen:
             started = work.clock()
@@ -326,6 +328,15 @@ def _pulled(work: Workspace, hospitals: Sequence[str], run: int, told: Progress)
             outcomes.append(msgspec.structs.replace(outcome, asked=outcome.code, seconds=_since(work, started)))
     work.vault.forget_run(run)
     return outcomes
+
+
+def _heed_withdrawals(work: Workspace, run: int, told: Progress) -> None:
+    """Whom we may ask stands in the trial database: what it has not read of that is read before anybody is asked."""
+    if not withdrawing.unread(work):
+        return
+    if LEASE_HELD in {one.code for one in _mapped(work, [], run, told)}:
+        raise LeaseHeld("another run holds the trial database, which says whom we may ask; run again when it is done")
+    conclude(work, told)
 
 
 def _mapped(work: Workspace, hospitals: Sequence[str], run: int, told: Progress) -> list[HospitalOutcome]:

@@ -347,7 +347,7 @@ def _adjudicated(work: Workspace, viewer: Account, new: NewDecision, signing: tu
 
 
 def _signed(work: Workspace, viewer: Account, made: dict[str, tuple[NewDecision, int]],
-            together: Together = Together()) -> tuple[int, ...]:  # noqa: B008 - frozen
+            together: Together = Together()) -> tuple[int, ...]:  # noqa: B008 - a frozen value, never changed
     """Signs decisions, all or none, with what belongs to them in one transaction."""
     refuse_frozen(work, [new.conflict_key for new, _ in made.values()])
     seen = {key: number for key, (_, number) in made.items()}

@@ -12,6 +12,7 @@ from fhir_adapter.core.dates import read_date
 from fhir_adapter.core.errors import UsageError
 from fhir_adapter.domains.disposition import LEVELS
 from fhir_adapter.domains.enrolment import Member
+from fhir_adapter.steps.settling import DECISIONS
 from fhir_adapter.steps.workspace import Workspace
 from fhir_adapter.store.trial import COUNTED
 from fhir_adapter.wire.sheets import SHEETS
@@ -57,6 +58,19 @@ def known(work: Workspace, today: date) -> Known:
     return Known(ended=frozenset(rows[rows.level.eq(ENDS_ASKING) & begun].subject),
                  undecided=frozenset(rows[rows.level.isna()].subject),
                  decided=frozenset(rows[rows.level.notna()].subject))
+
+
+def unread(work: Workspace) -> bool:
+    """Whether something may say whom we must not ask, and the trial database has not read it: a run was stopped before
+    it came to that, or the trial database is a new one."""
+    last = {one: work.vault.last_seq(one) for one in work.study.hospitals}
+    read = {one: work.trial.cursor(one).seq for one in last}
+    sheets = [name for name, one in work.study.hospitals.items() if one.pull.mode == "sheet"]
+    decided = max((one.number for one in work.vault.decisions(work.trial.cursor(DECISIONS).seq)), default=0)
+    if decided or any(read[one] < last[one] for one in sheets):
+        return True
+    is_new = any(last[one] and not read[one] for one in last)
+    return is_new and (bool(work.vault.decisions()) or any(last[one] for one in sheets))
 
 
 def sign(work: Workspace, wanted: Withdrawal) -> Path:

@@ -114,12 +114,15 @@ class Provider:
 
     def _decoded(self, token: str) -> jwt.Token:
         """The token, its signature checked; keys that were changed since are fetched once."""
-        algorithms = list(self._settings.algorithms)
         try:
-            return jwt.decode(token, KeySet.import_key_set(self._keys()), algorithms=algorithms)  # type: ignore[arg-type]
+            return self._checked(token)
         except (InvalidKeyIdError, ValueError):
             self._known.pop("keys", None)
-            return jwt.decode(token, KeySet.import_key_set(self._keys()), algorithms=algorithms)  # type: ignore[arg-type]
+            return self._checked(token)
+
+    def _checked(self, token: str) -> jwt.Token:
+        keys: Any = self._keys()  # joserfc refuses what is no set of keys; its own type wants that proved before
+        return jwt.decode(token, KeySet.import_key_set(keys), algorithms=list(self._settings.algorithms))
 
     def _keys(self) -> dict[str, Any]:
         return self._document("keys", self._place(self._discovered()["jwks_uri"]))

@@ -83,6 +83,17 @@ def test_only_a_withdrawal_of_records_ends_asking(here: Job, level: str, effecti
         assert work.trial.sizes([one.subject])[one.subject] == before[one.subject] + 1, "the withdrawal itself"
 
 
+def test_a_new_trial_database_reads_who_withdrew_before_anybody_is_asked(here: Job) -> None:
+    """Lost or emptied, it would know of no withdrawal; it is filled from the vault first, also for `pull` alone."""
+    one = someone(here)
+    withdraw(here, one, "records")
+    with here.work() as work, work.trial.database.engine.begin() as connection:
+        for table in ("cursor", "disposition"):
+            connection.exec_driver_sql(f"DELETE FROM {table}")
+
+    assert asked_about(here, one) == []
+
+
 def test_a_withdrawal_is_taken_back_with_its_row(here: Job) -> None:
     """The row that the command wrote is deleted, and the next sync asks again."""
     one = someone(here)

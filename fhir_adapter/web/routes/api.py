@@ -49,7 +49,7 @@ class QueueQuery(shapes.Shape):
     """The filters of the queue, as its page has them."""
 
     kind: Text = ""
-    state: Literal[filters.STATES] = "todo"  # type: ignore[valid-type]
+    state: Literal[filters.STATES] = "todo"  # type: ignore[valid-type]  # the words of filters.py, written once
     severity: Literal["", "blocking", "not blocking"] = ""
     hospital: Text = ""
     subject: Text = ""
