@@ -23,7 +23,7 @@ from fhir_adapter.core.errors import (
     UsageError,
     worst,
 )
-from fhir_adapter.core.runs import HospitalOutcome, NotDue, Progress, RunOutcome, silent
+from fhir_adapter.core.runs import Counts, HospitalOutcome, NotDue, Progress, RunOutcome, silent
 from fhir_adapter.core.study import Hospital, LogLevel
 from fhir_adapter.jobs import log as logs
 from fhir_adapter.jobs import schedule as loop
@@ -80,7 +80,7 @@ def sync(work: Workspace, hospitals: Sequence[str], told: Progress = silent) -> 
         asked = _pulled(work, hospitals, run, told)
         ours = [one.hospital for one in asked if one.code != LEASE_HELD]
         understood = _mapped(work, ours, run, told) if ours else []
-        outcome = _joined(work, asked, understood)
+        outcome = _joined(asked, understood)
         if not {DATABASE, LEASE_HELD} & {one.code for one in understood} and ours:
             conclude(work, told)
         return _finished(work, run, outcome)
@@ -315,8 +315,7 @@ def _running(work: Workspace, command: str, hospitals: Sequence[str]) -> Iterato
 
 
 def _pulled(work: Workspace, hospitals: Sequence[str], run: int, told: Progress) -> list[HospitalOutcome]:
-    outcomes, chosen = [], _chosen(work, hospitals)
-    _heed_withdrawals(work, run, told)
+    outcomes, chosen, early = [], _chosen(work, hospitals), _heed_withdrawals(work, run, told)
     with PullLeases(work, [hospital.id for hospital in chosen]) as leases:
         for hospital in chosen:
             started = work.clock()
@@ -325,18 +324,21 @@ def _pulled(work: Workspace, hospitals: Sequence[str], run: int, told: Progress)
                 outcome = pull_hospital(work, hospital, leases, run, told)
             except AdapterError as error:
                 outcome = HospitalOutcome(hospital=hospital.id, code=error.exit_code, messages=(str(error),))
-            outcomes.append(msgspec.structs.replace(outcome, asked=outcome.code, seconds=_since(work, started)))
+            outcomes.append(msgspec.structs.replace(outcome, asked=outcome.code, seconds=_since(work, started),
+                                                    counts=outcome.counts + early.get(hospital.id, Counts())))
     work.vault.forget_run(run)
     return outcomes
 
 
-def _heed_withdrawals(work: Workspace, run: int, told: Progress) -> None:
-    """Whom we may ask stands in the trial database: what it has not read of that is read before anybody is asked."""
+def _heed_withdrawals(work: Workspace, run: int, told: Progress) -> dict[str, Counts]:
+    """Whom we may ask stands in the trial database: what it has not read of that is read first, and counted."""
     if not withdrawing.unread(work):
-        return
-    if LEASE_HELD in {one.code for one in _mapped(work, [], run, told)}:
+        return {}
+    understood = _mapped(work, [], run, told)
+    if LEASE_HELD in {one.code for one in understood}:
         raise LeaseHeld("another run holds the trial database, which says whom we may ask; run again when it is done")
     conclude(work, told)
+    return {one.hospital: one.counts for one in understood}
 
 
 def _mapped(work: Workspace, hospitals: Sequence[str], run: int, told: Progress) -> list[HospitalOutcome]:
@@ -360,16 +362,12 @@ def _mapped(work: Workspace, hospitals: Sequence[str], run: int, told: Progress)
     return outcomes
 
 
-def _joined(work: Workspace, asked: Iterable[HospitalOutcome], understood: Iterable[HospitalOutcome]) -> RunOutcome:
+def _joined(asked: Iterable[HospitalOutcome], understood: Iterable[HospitalOutcome]) -> RunOutcome:
     second = {one.hospital: one for one in understood}
-    joined = []
-    for first in asked:
-        other = second.get(first.hospital, HospitalOutcome(hospital=first.hospital))
-        joined.append(HospitalOutcome(
-            hospital=first.hospital, code=worst([first.code, other.code]), counts=first.counts + other.counts,
-            messages=first.messages + other.messages, asked=first.asked, seconds=first.seconds + other.seconds,
-        ))
-    return RunOutcome(hospitals=tuple(joined))
+    pairs = [(one, second.get(one.hospital, HospitalOutcome(hospital=one.hospital))) for one in asked]
+    return RunOutcome(hospitals=tuple(msgspec.structs.replace(
+        first, code=worst([first.code, other.code]), counts=first.counts + other.counts,
+        messages=first.messages + other.messages, seconds=first.seconds + other.seconds) for first, other in pairs))
 
 
 def _finished(work: Workspace, run: int, outcome: RunOutcome) -> RunOutcome:
