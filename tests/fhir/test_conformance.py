@@ -54,6 +54,8 @@ MORE_LENIENT = {
     ("Condition.subject", "missing"): "DSTU2-shaped strays call it patient; the page's head says whose it is",
     ("BodyStructure.includedStructure.structure", "missing"): "a structure that nobody names is no site",
     ("Medication.ingredient.item", "missing"): "a strength without its substance is looked for by nobody",
+    ("MedicationStatement.adherence.code", "missing"): "an adherence without a code is read as one that nobody stated",
+    ("AdverseEvent.suspectEntity.instance", "missing"): "the event stands; whom nobody names is the component unknown",
     ("Encounter.class", "missing"): "2.6 % of real records lack something (profiles.md §8.13)",
 }
 """What a model refuses at an element that we read and we do not, each with its reason.

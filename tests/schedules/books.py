@@ -4,7 +4,7 @@ The hospital's chronicle (`Events`) is the truth; what the adapter claims is its
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -36,9 +36,8 @@ class Books:
                 "ON v.resource = r.key AND v.ordinal = r.ordinal WHERE r.hospital = 'west'")
             self.kept: dict[Named, tuple[str | None, str, Any]] = {
                 (row[0], row[1]): (row[2], row[3], _read(bytes(row[4]))) for row in rows}
-            self.doubled = [f"{row[0]} has one version twice" for row in transaction.rows(
-                "SELECT resource FROM version WHERE kind = 'content' "
-                "GROUP BY resource, version_id, sha256 HAVING version_id <> '' AND count(*) > 1")]
+            self.doubled = _doubled(transaction.rows(
+                "SELECT resource, kind, version_id, sha256 FROM version ORDER BY resource, ordinal"))
         self.unanswered = [window.question.type for window in work.vault.windows("west", WindowState.OPEN)]
         self.coverage = work.vault.coverage("west")
         self.open = {row.type for row in flow.status(work).completeness if row.open_since is not None}
@@ -199,6 +198,19 @@ class Books:
                 one = replaced[one]
             final.add(one)
         return final
+
+
+def _doubled(rows: Iterable[Any]) -> list[str]:
+    """Contents that were kept twice. What was gone in between and came back as it was is a version of its own."""
+    found, seen, gone = [], set[tuple[str, str]](), ""
+    for resource, kind, version, content in rows:
+        if resource != gone or kind != "content":
+            gone, seen = resource, set()
+        if kind == "content" and version:
+            if (version, content) in seen:
+                found.append(f"{resource} has one version twice")
+            seen.add((version, content))
+    return found
 
 
 def _person(record: Any, element: str) -> str:
