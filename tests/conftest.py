@@ -15,6 +15,11 @@ os.environ["TZ"] = "<+04>-4"
 time.tzset()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first."""
+    items.sort(key=lambda item: item.get_closest_marker("longest") is None)
+
+
 class _Postgres:
     """One server for this pytest process, started by the first test that asks."""
 

@@ -388,6 +388,7 @@ def test_the_workflow_is_its_model(small: Small) -> None:
 
 
 @pytest.mark.hard
+@pytest.mark.longest
 def test_the_workflow_is_its_model_in_a_thousand_sequences(small: Small) -> None:
     """No decision lost, no chain broken, nothing done that may not be; undone is as before (SEQUENCES: how many)."""
     sequences(small, int(os.environ.get("SEQUENCES", "1000")))
