@@ -37,21 +37,24 @@ class Right(StrEnum):
     ENDORSE = "endorse"
     AUDIT = "audit"
     ADMINISTER = "administer"
+    RESULTS = "results"
+    LOCK = "lock"
     RAW = "raw"
     API = "api"
 
 
 _R = Right
 GRANTS: dict[Role, frozenset[Right]] = {
-    Role.VIEWER: frozenset({_R.READ, _R.API}),
+    Role.VIEWER: frozenset({_R.READ, _R.API, _R.RESULTS}),
     Role.COORDINATOR: frozenset({_R.READ, _R.COMMENT, _R.ANSWER}),
     Role.INVESTIGATOR: frozenset({_R.READ, _R.COMMENT, _R.ANSWER, _R.DECIDE, _R.ENDORSE}),
-    Role.MAPPER: frozenset({_R.READ, _R.API, _R.COMMENT, _R.DECIDE, _R.MAP}),
-    Role.REVIEWER: frozenset({_R.READ, _R.API, _R.COMMENT, _R.ANSWER, _R.DECIDE, _R.MAP, _R.MANAGE, _R.RERUN, _R.SIGN}),
-    Role.ADJUDICATOR: frozenset({_R.READ, _R.COMMENT, _R.DECIDE}),
-    Role.ADMINISTRATOR: frozenset({_R.READ, _R.AUDIT, _R.ADMINISTER, _R.RERUN}),
-    Role.AUDITOR: frozenset({_R.READ, _R.AUDIT}),
-    Role.SERVICE: frozenset({_R.API}),
+    Role.MAPPER: frozenset({_R.READ, _R.API, _R.RESULTS, _R.COMMENT, _R.DECIDE, _R.MAP}),
+    Role.REVIEWER: frozenset({_R.READ, _R.API, _R.COMMENT, _R.ANSWER, _R.DECIDE, _R.MAP, _R.MANAGE, _R.RERUN, _R.SIGN,
+                              _R.RESULTS, _R.LOCK}),
+    Role.ADJUDICATOR: frozenset({_R.READ, _R.COMMENT, _R.DECIDE, _R.RESULTS}),
+    Role.ADMINISTRATOR: frozenset({_R.READ, _R.AUDIT, _R.ADMINISTER, _R.RERUN, _R.RESULTS}),
+    Role.AUDITOR: frozenset({_R.READ, _R.AUDIT, _R.RESULTS}),
+    Role.SERVICE: frozenset({_R.API, _R.RESULTS}),
 }
 """What each role may; to see raw source (RAW) is granted to an account, not to a role."""
 
@@ -64,6 +67,9 @@ SETTLES: dict[Role, Owner] = {
 
 BY_TOKEN = (Role.SERVICE, Role.VIEWER, Role.MAPPER, Role.REVIEWER)
 """What a program may be by its token; whatever asks for a person's own judgement or signature is none of them."""
+
+OF_THE_STUDY = frozenset({_R.RESULTS, _R.LOCK})
+"""Rights over figures of all hospitals together: an account that sees some hospitals alone has none of them."""
 
 OWN_HOSPITALS = frozenset({Role.COORDINATOR, Role.INVESTIGATOR})
 """Roles that see the hospitals of their account alone; for others, an account without hospitals sees all."""
@@ -89,6 +95,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
             return True
         if right is Right.RAW:
             return self.sees_raw and Right.READ in GRANTS[self.role]
+        if right in OF_THE_STUDY and self.scope is not None:
+            return False
         return right in GRANTS[self.role]
 
     def settles(self, kind: ConflictKind, *, of_code: bool = False) -> bool:

@@ -311,19 +311,24 @@ def change_user(work: Workspace, name: str, changes: Mapping[str, Any], by: str 
     accounts.change(work, name, dict(changes), by)
 
 
-def add_token(work: Workspace, name: str, role: Role, days: int) -> tuple[int, str]:
+def add_token(work: Workspace, name: str, role: Role, days: int, by: str = "") -> tuple[int, str]:
     """A token for a program: its number and, this once, itself."""
-    return accounts.issue(work, name, role, days)
+    return accounts.issue(work, name, role, days, by)
 
 
-def revoke_token(work: Workspace, number: int) -> None:
+def revoke_token(work: Workspace, number: int, by: str = "") -> None:
     """Ends a program's token now."""
-    work.vault.revoke_bearer(number, accounts.by_system(work))
+    work.vault.revoke_bearer(number, by_account(work, by) if by else accounts.by_system(work))
 
 
 def tokens(work: Workspace) -> list[Bearer]:
     """All tokens of programs, without what they are."""
     return work.vault.bearers()
+
+
+def token_numbers(work: Workspace) -> dict[str, int]:
+    """The numbers of the tokens by their hash."""
+    return work.vault.bearer_numbers()
 
 
 def end_session(work: Workspace, viewer: Account, name: str, mark: str) -> None:

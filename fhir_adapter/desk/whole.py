@@ -1,7 +1,7 @@
 """The study as a whole at the desk: runs and completeness, results and cuts, codes, the audit trail."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -113,6 +113,6 @@ def anchor_audit(work: Workspace, file: Path | None) -> Anchor:
     return anchoring.head(work) if file is None else anchoring.append(work, file)[0]
 
 
-def audit_file(work: Workspace) -> str:
-    """The whole trail as CSV."""
+def audit_file(work: Workspace) -> Iterator[str]:
+    """The whole trail as CSV, piece by piece."""
     return overseeing.audit_as_csv(work)

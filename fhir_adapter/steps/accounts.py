@@ -121,7 +121,7 @@ def begin(work: Workspace, account: Account) -> str:
     return secret
 
 
-def issue(work: Workspace, name: str, role: Role, days: int) -> tuple[int, str]:
+def issue(work: Workspace, name: str, role: Role, days: int, by: str = "") -> tuple[int, str]:
     """A token for a service account: its number, and itself, which is shown once and kept nowhere.
 
     Raises UsageError for an account that is no program's, a role that no program has, or a span without end.
@@ -135,7 +135,8 @@ def issue(work: Workspace, name: str, role: Role, days: int) -> tuple[int, str]:
         raise UsageError(f"A token lasts 1 to {LONGEST_TOKEN} days.")
     token = TOKEN_BEGINS + secrets.token_urlsafe(32)
     ends = work.clock() + timedelta(days=days)
-    return work.vault.add_bearer(mark_of(token), name, role, ends, by_system(work)), token
+    signed = by_account(work, by) if by else by_system(work)
+    return work.vault.add_bearer(mark_of(token), name, role, ends, signed), token
 
 
 def mark_of(secret: str) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterator
 
 import msgspec
 
@@ -19,6 +20,8 @@ from fhir_adapter.store.worklist import Filter
 
 CODES_SHOWN = 50
 CANDIDATES = 3
+PIECE = 2_000
+"""Entries of the trail that are in memory at once while it is written out."""
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,12 +81,21 @@ def list_as_csv(work: Workspace, name: str) -> str | None:
     return text.getvalue()
 
 
-def audit_as_csv(work: Workspace) -> str:
-    """The whole trail; a cell that a spreadsheet would compute begins with an apostrophe."""
+def audit_as_csv(work: Workspace) -> Iterator[str]:
+    """The whole trail, piece by piece, so that its length costs no memory; the trail only grows, so pieces fit.
+
+    A cell that a spreadsheet would compute begins with an apostrophe.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("seq", "at", "actor", "system_user", "action", "object", "detail", "previous", "hash"))
-    for entry in work.vault.audit_entries():
-        cells = [str(one) for one in msgspec.structs.astuple(entry)]
-        writer.writerow([f"'{one}" if one[:1] in ("=", "+", "-", "@", "\t", "\r") else one for one in cells])
-    return text.getvalue()
+    last: int | None = 0
+    while last is not None:
+        entries = work.vault.audit_entries(last, PIECE)
+        for entry in entries:
+            cells = [str(one) for one in msgspec.structs.astuple(entry)]
+            writer.writerow([f"'{one}" if one[:1] in ("=", "+", "-", "@", "\t", "\r") else one for one in cells])
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+        last = entries[-1].seq if len(entries) == PIECE else None

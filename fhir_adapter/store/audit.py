@@ -54,11 +54,12 @@ class Audit(OpenVault):
         with self.database.writing() as transaction:
             append_audit(transaction, signed, action, thing, as_json(detail))
 
-    def audit_entries(self, after: int = 0) -> list[AuditEntry]:
-        """The trail after a number, in order."""
+    def audit_entries(self, after: int = 0, most: int | None = None) -> list[AuditEntry]:
+        """The trail after a number, in order; the first `most` of it, if that is said."""
         with self.database.reading() as transaction:
             rows = transaction.rows(
-                f"SELECT {', '.join(_COLUMNS)} FROM audit WHERE seq > ? ORDER BY seq", (after,)
+                f"SELECT {', '.join(_COLUMNS)} FROM audit WHERE seq > ? ORDER BY seq"
+                + ("" if most is None else " LIMIT ?"), (after,) if most is None else (after, most)
             )
         return [AuditEntry(**dict(zip(AuditEntry.__struct_fields__, row, strict=True))) for row in rows]
 

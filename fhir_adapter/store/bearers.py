@@ -58,6 +58,11 @@ class Bearers(OpenVault):
             rows = transaction.rows(f"SELECT {', '.join(Bearer.__struct_fields__)} FROM bearer ORDER BY id DESC")
         return [Bearer(*row) for row in rows]
 
+    def bearer_numbers(self) -> dict[str, int]:
+        """Number by hash."""
+        with self.database.reading() as transaction:
+            return {row[0]: int(row[1]) for row in transaction.rows("SELECT mark, id FROM bearer")}
+
     def bearer_of(self, mark: str, now: datetime) -> Account | None:
         """The account of a token's hash, in the role of the token, while both are good."""
         named = ", ".join(f"a.{name}" for name in ACCOUNT_COLUMNS.split(", "))

@@ -109,7 +109,7 @@ class PastVault(LaidVault):
         """None: a cut knows of no run."""
         return []
 
-    def audit_entries(self, after: int = 0) -> list[AuditEntry]:
+    def audit_entries(self, after: int = 0, most: int | None = None) -> list[AuditEntry]:
         """None: the trail is the vault's."""
         return []
 

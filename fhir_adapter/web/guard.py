@@ -39,6 +39,7 @@ class Presence:
 
     def __init__(self) -> None:
         self._seen: dict[str, datetime] = {}
+        self._used: dict[str, datetime] = {}
         self._tries: dict[str, deque[datetime]] = {}
         self._lock = threading.Lock()
 
@@ -50,6 +51,16 @@ class Presence:
                 return True
             self._seen[mark] = now
             return False
+
+    def used(self, mark: str, now: datetime) -> None:
+        """A program has shown its token."""
+        with self._lock:
+            self._used[mark] = now
+
+    def last_used(self) -> dict[str, datetime]:
+        """When tokens were last shown to this process, by their hash."""
+        with self._lock:
+            return dict(self._used)
 
     def may_try(self, address: str, now: datetime) -> bool:
         """Whether an address may try to sign in once more."""
@@ -98,6 +109,7 @@ def _program(request: Request, right: Right) -> Visitor:
         raise HTTPException(401, "Show a token: `Authorization: Bearer ...`.", {"www-authenticate": "Bearer"})
     if not found.account.may(right):
         raise HTTPException(403, f"Your role, {found.account.role.value}, does not allow this.")
+    request.app.state.presence.used(found.mark, work.clock())
     return found
 
 

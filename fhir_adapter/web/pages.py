@@ -37,6 +37,7 @@ SAID = {
     "changed": "Account changed; its sessions have ended.",
     "locked": "Locked and signed.",
     "ended": "Session ended.",
+    "revoked": "Token revoked.",
     "written": "Written into mappings/concepts. It counts from the next sync on; start the desk again to see it here.",
     "rerun": "Asked for; the run shows below when it begins.",
 }

@@ -1,14 +1,19 @@
 """Who may call what: every route, every role, asked over HTTP; and requests that are not ours."""
 
 import re
+import tracemalloc
 
 import httpx
 import pytest
 
-from fhir_adapter.core.desk import GRANTS, Right, Role
+from fhir_adapter import desk as story
+from fhir_adapter.core.desk import GRANTS, Account, Right, Role
+from fhir_adapter.desk import whole
+from fhir_adapter.store.audit import append_audits
+from fhir_adapter.store.records import Signature
 from fhir_adapter.web import rights
 from fhir_adapter.web.routes import ALL
-from tests.web.conftest import ACCOUNTS, Browser, Desk
+from tests.web.conftest import ACCOUNTS, PASSWORD, Browser, Desk
 
 NAMES = {account.role: account.name for account in reversed(ACCOUNTS) if account.name not in ("inveast", "dm2")}
 FILLED = {"key": "0" * 32, "number": "999999", "resource": "0" * 32, "subject:path": "nobody", "name": "nobody"}
@@ -49,6 +54,74 @@ def test_every_role_meets_exactly_its_rights(sqlite_desk: Desk) -> None:
 
     assert wrong == []
     assert set(NAMES) == set(Role)
+
+
+def test_figures_of_all_hospitals_are_not_for_those_who_see_some(sqlite_desk: Desk) -> None:
+    """Results, figures, exports and cuts: for nobody limited to some hospitals."""
+    story.add_user(sqlite_desk.work, Account(name="viewwest", printed="V", role=Role.VIEWER, hospitals=("west",)),
+                   PASSWORD)
+    story.add_user(sqlite_desk.work, Account(name="dmwest", printed="D", role=Role.REVIEWER, hospitals=("west",)),
+                   PASSWORD)
+    story.add_user(sqlite_desk.work, Account(name="botwest", printed="B", role=Role.SERVICE, hospitals=("west",)), None)
+    for name in ("site", "inv", "inveast", "viewwest", "dmwest"):
+        browser = sqlite_desk.browser(name)
+        for path in ("/results", "/results?cut=x", "/results/figures/pfs", "/results/figures/swimmer"):
+            assert browser.get(path).status_code == 403, (name, path)
+        for path in ("/results/cuts", "/results/cuts/verify"):
+            assert browser.post(path, {"name": "x"}).status_code == 403, (name, path)
+        assert 'href="/results"' not in browser.get("/queue").text
+    assert sqlite_desk.browser("view").get("/results").status_code == 200
+    for account, expected in (("botwest", 403), ("bot", 200)):
+        token = story.add_token(sqlite_desk.work, account, Role.VIEWER, 1)[1]
+        assert httpx.get(sqlite_desk.base + "/api/v1/results", timeout=60,
+                         headers={"authorization": f"Bearer {token}"}).status_code == expected
+
+
+def test_tokens_of_programs_on_the_page(sqlite_desk: Desk) -> None:
+    """Made (shown once), used, revoked by the administrator, whose name stands in the trail; the trail has no token."""
+    boss = sqlite_desk.browser("boss")
+    answer = boss.post("/administration/tokens", {"account": "bot", "role": "viewer", "days": "7"})
+    (token,) = re.findall(r"<code>(fhad_[^<]+)</code>", answer.text)
+    shown = {"authorization": f"Bearer {token}"}
+    assert "<td>not</td>" in answer.text
+    assert httpx.get(sqlite_desk.base + "/api/v1/runs", headers=shown).status_code == 200
+    again = boss.get("/administration").text
+    assert token not in again
+    assert "<td>not</td>" not in again
+    number = str(story.tokens(sqlite_desk.work)[0].id)
+    assert boss.post(f"/administration/tokens/{number}").status_code == 303
+    assert httpx.get(sqlite_desk.base + "/api/v1/runs", headers=shown).status_code == 401
+    assert boss.post(f"/administration/tokens/{number}").status_code == 422
+    assert boss.post("/administration/tokens", {"account": "dm", "role": "viewer", "days": "7"}).status_code == 422
+    assert boss.post("/administration/tokens",
+                     {"account": "bot", "role": "administrator", "days": "7"}).status_code == 422
+    told = [(one.actor, one.action) for one in sqlite_desk.work.vault.audit_entries()][-3:]
+    assert [one for one in told if one[1].startswith("token")] == [("boss", "token made"), ("boss", "token revoked")]
+    assert token not in str(sqlite_desk.work.vault.audit_entries())
+
+
+def test_a_long_trail_is_written_out_in_pieces(sqlite_desk: Desk) -> None:
+    """100,000 entries: every one in the file, in order; a few megabytes of memory, whatever the length."""
+    vault = sqlite_desk.work.vault
+    with vault.database.writing() as transaction:
+        append_audits(transaction, Signature(by="=cmd()", system_user="test", at=sqlite_desk.work.clock()),
+                      [("noted", f"thing {number}", '"words"') for number in range(100_000)])
+    last = vault.audit_page("", 9_000_000_000, 1)[0].seq
+    sizes, first, final = list[int](), "", ""
+    tracemalloc.start()
+    for piece in whole.audit_file(sqlite_desk.work):
+        sizes.append(piece.count("\n"))
+        first, final = first or piece[:20], piece[-300:]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert sum(sizes) == last + 1
+    assert final.strip().splitlines()[-1].startswith(f"{last},")
+    assert "'=cmd()" in final
+    assert max(sizes) <= 2_001
+    assert peak < 12_000_000
+    answer = sqlite_desk.browser("aud").get("/audit/file")
+    assert (answer.headers["content-type"], answer.text.count("\n")) == ("text/csv; charset=utf-8", last + 1 + 1)
 
 
 @pytest.mark.parametrize("headers", [

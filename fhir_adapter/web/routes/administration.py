@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from fhir_adapter import desk
-from fhir_adapter.core.desk import Account, Role
+from fhir_adapter.core.desk import BY_TOKEN, Account, Role
 from fhir_adapter.core.errors import Forbidden
 from fhir_adapter.web.guard import Viewing
 from fhir_adapter.web.pages import back, page
@@ -20,9 +20,18 @@ Short = Annotated[str, Form(max_length=200)]
 @router.get("/administration")
 def administration(request: Request) -> Response:
     """Who may sign in, and who is signed in."""
+    return _shown(request)
+
+
+def _shown(request: Request, made: str = "") -> Response:
+    """The page; `made`: a new token, which is shown this once."""
     work = request.app.state.work
+    numbers, used = desk.token_numbers(work), request.app.state.presence.last_used()
     return page(request, "administration.html", users=desk.users(work), sessions=desk.sessions(work), roles=list(Role),
-                hospitals=sorted(work.study.hospitals))
+                hospitals=sorted(work.study.hospitals), tokens=desk.tokens(work), made=made,
+                now=work.clock().isoformat()[:19],
+                used={numbers[mark]: at.isoformat() for mark, at in used.items() if mark in numbers},
+                by_token=BY_TOKEN)
 
 
 class NewUser(BaseModel):
@@ -81,3 +90,26 @@ def end(request: Request, viewer: Viewing, account: Short, mark: Short = "") -> 
     """Ends a session."""
     desk.end_session(request.app.state.work, viewer, account, mark)
     return back("/administration", "ended")
+
+
+class NewToken(BaseModel):
+    """The form of a program's token."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    account: Annotated[str, Field(max_length=80)]
+    role: Role
+    days: Annotated[int, Field(ge=1, le=366)]
+
+
+@router.post("/administration/tokens")
+def issue(request: Request, viewer: Viewing, form: Annotated[NewToken, Form()]) -> Response:
+    """A token for a service account: in the answer to this request, and nowhere else."""
+    return _shown(request, desk.add_token(request.app.state.work, form.account, form.role, form.days, viewer.name)[1])
+
+
+@router.post("/administration/tokens/{number}")
+def revoke(request: Request, number: Annotated[int, Path(ge=1, le=2_000_000_000)], viewer: Viewing) -> Response:
+    """Ends a token now."""
+    desk.revoke_token(request.app.state.work, number, viewer.name)
+    return back("/administration", "revoked")

@@ -1,7 +1,7 @@
 """The audit trail: searched, exported, its chain verified."""
 
 from fastapi import APIRouter, Request
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import Response, StreamingResponse
 
 from fhir_adapter.desk import whole
 from fhir_adapter.web.pages import page
@@ -26,5 +26,5 @@ def trail(request: Request) -> Response:
 @router.get("/audit/file")
 def whole_trail(request: Request) -> Response:
     """The whole trail as CSV."""
-    return PlainTextResponse(whole.audit_file(request.app.state.work), headers={
+    return StreamingResponse(whole.audit_file(request.app.state.work), headers={
         "content-type": "text/csv; charset=utf-8", "content-disposition": 'attachment; filename="audit.csv"'})
