@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from fhir_adapter.core.checks import Check, DefaultRule, place
-from fhir_adapter.core.concepts import TEXT, ConceptList, ConceptRow, Concepts, Relationship, normalised
+from fhir_adapter.core.concepts import CTCAE_IN_PART, TEXT, ConceptList, ConceptRow, Concepts, Relationship, normalised
 from fhir_adapter.core.errors import UsageError
 from fhir_adapter.core.study import Config, Hospital, Protocol, Settings, Study
 from fhir_adapter.core.units import Unit, Units
@@ -162,12 +162,18 @@ def _concepts(loading: _Loading, mappings: Path, protocol: Protocol) -> Concepts
     terms |= _ctcae(loading, mappings / "ctcae")
     terms["unit"] = {row["written"]: row for _, row in loading.table(mappings / "units.csv", ("written", "ucum"))}
     rows = lists.setdefault("adverse_event", [])
-    terms["adverse_event"] = terms.get(f"ctcae {protocol.toxicity.ctcae}", {})
+    terms["adverse_event"] = _event_terms(terms, protocol.toxicity.ctcae)
     for row in terms["adverse_event"].values():
         for system, code in ((MEDDRA, row["code"]), ("", TEXT + normalised(row["term"]))):
             rows.append(ConceptRow(system=system, code=code, display=row["term"], concept=row["term"],
                                    relationship=Relationship.EQUIVALENT, note=f"CTCAE {protocol.toxicity.ctcae}"))
     return Concepts({name: ConceptList(name, tuple(rows)) for name, rows in lists.items()}, terms)
+
+
+def _event_terms(terms: dict[str, dict[str, dict[str, str]]], version: str) -> dict[str, dict[str, str]]:
+    """The terms that codes and words of events may mean: the version's; of a version in part, v5.0's too."""
+    own = terms.get(f"ctcae {version}", {})
+    return {**terms.get("ctcae 5.0", {}), **own} if version in terms.get(CTCAE_IN_PART, {}) else own
 
 
 def _check_ctcae(loading: _Loading, mappings: Path, protocol: Protocol, concepts: Concepts) -> None:
@@ -179,9 +185,18 @@ def _check_ctcae(loading: _Loading, mappings: Path, protocol: Protocol, concepts
 
 
 def _ctcae(loading: _Loading, folder: Path) -> dict[str, dict[str, dict[str, str]]]:
-    """Every CTCAE version: its terms as `ctcae 5.0`, its limits for values as `criteria 5.0`, by line."""
-    found = {f"ctcae {path.stem[1:]}": {row["term"]: row for _, row in loading.table(
-        path, ("code", "term", "soc", "grades"))} for path in sorted(folder.glob("v*.csv"))}
+    """Every CTCAE version: its terms as `ctcae 5.0`, its limits for values as `criteria 5.0`, by line.
+
+    Of `vX-part.csv` only some terms are known, unless the study has `vX.csv` too; `ctcae in part` names the version.
+    """
+    found: dict[str, dict[str, dict[str, str]]] = {CTCAE_IN_PART: {}}
+    for path in sorted(folder.glob("v*.csv")):  # `v4.03-part.csv` comes before `v4.03.csv`, which replaces it
+        version = path.stem[1:].removesuffix("-part")
+        found[f"ctcae {version}"] = {row["term"]: row for _, row in loading.table(
+            path, ("code", "term", "soc", "grades"))}
+        found[CTCAE_IN_PART].pop(version, None)
+        if path.stem.endswith("-part"):
+            found[CTCAE_IN_PART][version] = {"version": version}
     for path in sorted(folder.glob("criteria-v*.csv")):
         columns = ("test", "term", "direction", "grade", "branch", "lower", "upper", "unit", "condition", "gap_rule")
         rows = dict(loading.table(path, columns))

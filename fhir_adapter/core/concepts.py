@@ -12,6 +12,9 @@ from fhir_adapter.core.remembered import Remembered
 TEXT = "text:"
 """Prefix of a code that is only a text, in rows with an empty system."""
 
+CTCAE_IN_PART = "ctcae in part"
+"""The list of the CTCAE versions of which only some terms are known (`vX-part.csv`)."""
+
 MOST_REMEMBERED = 20_000
 """How many CodeableConcepts are remembered with their meaning; a hospital uses far fewer."""
 

@@ -1,5 +1,6 @@
 """Doubts about adverse events: grades that CTCAE does not have, and fatal events that are not grade 5.
 
+Of v4.03 only a part of the terms is at hand: a term that it lacks is said to be unchecked, never passed over.
 A dash in CTCAE means that the term has no such grade; a term may be of another version than its grade. A fatal outcome
 and grade 5 say the same; a grade that is missing, or an outcome that is not known, contradicts nothing.
 Source: CTCAE, text rules; endpoints.md §10.
@@ -7,6 +8,7 @@ Source: CTCAE, text rules; endpoints.md §10.
 
 from collections.abc import Iterable
 
+from fhir_adapter.core.concepts import CTCAE_IN_PART
 from fhir_adapter.endpoints.doubts import Doubt
 from fhir_adapter.endpoints.frames import Row, Trial, ground
 
@@ -28,7 +30,10 @@ def _grade_exists(row: Row, trial: Trial) -> Iterable[Doubt]:
     if row.term is None or not terms:
         return
     about = terms.get(row.term)
-    if about is None:
+    if about is None and version in trial.terms.terms.get(CTCAE_IN_PART, {}):
+        yield _doubt("grade_not_in_ctcae", row, f"the list of terms of CTCAE {version} is incomplete here: neither "
+                     "this term nor its grade could be checked", (row.term, version, "unchecked"))
+    elif about is None:
         yield _doubt("grade_not_in_ctcae", row, f"CTCAE {version} does not have this term", (row.term, version))
     elif row.grade is not None and str(int(row.grade)) not in about["grades"].split():
         yield _doubt("grade_not_in_ctcae", row, f"CTCAE {version} has only grade {about['grades']} for this term",

@@ -85,7 +85,7 @@ def attributes(terms: Concepts, test: str) -> dict[str, str]:
 
 
 def scales(terms: Concepts, version: str, gap_rule: str, units: Units) -> dict[str, tuple[Scale, ...]]:
-    """The scales of a CTCAE version by test; empty for a version without limits (4.03)."""
+    """The scales of a CTCAE version by test; empty for a version without limits."""
     found: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
     for row in terms.terms.get(f"criteria {version}", {}).values():
         if row["gap_rule"] in ("", gap_rule):

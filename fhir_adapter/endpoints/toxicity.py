@@ -19,6 +19,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from fhir_adapter.core.concepts import CTCAE_IN_PART
 from fhir_adapter.endpoints.conclusions import AeEpisode
 from fhir_adapter.endpoints.cutoff import FATAL
 from fhir_adapter.endpoints.frames import Ground, Row, Trial, first_day, ground, last_day, together
@@ -124,7 +125,8 @@ def immune_terms(trial: Trial) -> frozenset[str]:
 def _exists(row: Row, grade: int | None, version: str, trial: Trial) -> bool | None:
     """Whether CTCAE has the grade for the term; None when there is nothing to look up."""
     terms = trial.terms.terms.get(f"ctcae {version}", {})
-    if grade is None or row.term is None or not terms:
+    unlisted = version in trial.terms.terms.get(CTCAE_IN_PART, {}) and row.term not in terms
+    if grade is None or row.term is None or not terms or unlisted:
         return None
     return str(grade) in terms.get(row.term, {}).get("grades", "").split()
 

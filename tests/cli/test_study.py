@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from fhir_adapter import study as loading
+from fhir_adapter.core.concepts import CTCAE_IN_PART
 from tests.cli.conftest import run
 
 
@@ -69,15 +70,35 @@ def test_a_folder_that_is_no_study_says_so(tmp_path: Path) -> None:
 
 
 def test_a_ctcae_version_without_limits_is_refused(tmp_path: Path) -> None:
-    """v4.03: the kit has no limits of it; the study says so before anything is graded."""
+    """A study says so before anything is graded; with the kit's limits v4.03 is a version like the others."""
     folder = tmp_path / "mine"
     run("init", folder, "--rehearsal")
     trial = folder / "mappings" / "trial.toml"
     trial.write_text(trial.read_text().replace('ctcae = "5.0"', 'ctcae = "4.03"'))
+    assert run("status", study=folder).code == 0
+    (folder / "mappings" / "ctcae" / "criteria-v4.03.csv").unlink()
     ended = run("status", study=folder)
 
     assert ended.code == 2
     assert "trial.toml: toxicity.ctcae: mappings/ctcae has no limits of v4.03" in ended.err
+
+
+def test_events_of_a_version_in_part_are_read_by_the_terms_at_hand(tmp_path: Path) -> None:
+    """v4.03-part.csv: v5.0's terms serve beside it; a study's own v4.03.csv replaces both and is taken as whole."""
+    folder = tmp_path / "mine"
+    run("init", folder)
+    trial, ctcae = folder / "mappings" / "trial.toml", folder / "mappings" / "ctcae"
+    trial.write_text(trial.read_text().replace('ctcae = "5.0"', 'ctcae = "4.03"'))
+    in_part = loading.load(folder).concepts
+    (ctcae / "v4.03.csv").write_text("code,term,soc,grades\n10016256,Fatigue,General disorders,1 2 3\n")
+    whole = loading.load(folder).concepts
+
+    assert in_part.term("adverse_event", "Fatigue")["soc"] == (
+        "General disorders and administration site conditions")
+    assert in_part.term("adverse_event", "Hyponatremia")["grades"] == "1 3 4 5"
+    assert set(in_part.terms[CTCAE_IN_PART]) == {"4.03"}
+    assert set(whole.terms["adverse_event"]) == {"Fatigue"}
+    assert whole.terms[CTCAE_IN_PART] == {}
 
 
 def test_a_broken_study_lists_all_errors_at_once(tmp_path: Path) -> None:

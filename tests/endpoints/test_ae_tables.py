@@ -149,11 +149,13 @@ def test_immune_related_events_are_in_the_extended_set() -> None:
     ("Hypertension", "1", "6.0", False, ["grade_not_in_ctcae"]),
     ("CPK_increased", "2", "6.0", False, ["grade_not_in_ctcae"]),
     ("Anemia", "-", "5.0", None, []),
-    ("Anemia", "3", "4.03", None, []),
+    ("Anemia", "3", "4.03", True, []),
+    ("Hyponatremia", "2", "4.03", False, ["grade_not_in_ctcae"]),
+    ("Fatigue", "3", "4.03", None, ["grade_not_in_ctcae"]),
 ])
 def test_terms_and_grades_are_checked_against_their_version(term: str, grade: str, version: str, exists: bool | None,
                                                             kinds: list[str]) -> None:
-    """A dash in CTCAE: the grade does not exist; v4.03 is not in mappings/ctcae, so nothing is said about it."""
+    """A dash in CTCAE: the grade does not exist; a term that the part of v4.03 lacks is said to be unchecked."""
     derived = with_ctcae(treated(), table(
         "adverse_event", f"term grade ctcae onset\n{term} {grade} {version} 2023-01-12"))
 

@@ -15,15 +15,20 @@ import pytest
 
 from tests.endpoints.graded import BEFORE, graded, lab, study
 
+FOUR = (Path(__file__).parent / "lab_limits_v4.txt").read_text(encoding="utf-8").splitlines()
+"""The same for v4.03 (2010-06-14): test, unit, limits, baseline; term and `value:grade`.
+
+Source: the grades' wording as pharmaverse/admiral quotes it (data-raw/adlb_grading/ncictcaev4.json, commit a7259bcb).
+"""
 LINES = (Path(__file__).parent / "lab_limits.txt").read_text(encoding="utf-8").splitlines()
 
 
 def _spans(line: str, version: str, **rules: Any) -> tuple[str, dict[str, str], dict[str, str]]:
     """The term of a line, its expected grades and the computed ones, as `value` -> `2` or `2/3`."""
-    what, five, six = (part.strip() for part in line.split("|"))
+    what, five, six = (part.strip() for part in (line if version != "4.03" else f"{line}|=").split("|"))
     test, unit, low, high, baseline = (None if cell == "-" else cell for cell in what.split())
     assert test is not None
-    told = five if version == "5.0" or six == "=" else six
+    told = five if version != "6.0" or six == "=" else six
     if told == "-":
         return "-", {}, {}
     term, *cells = told.split()
@@ -53,6 +58,14 @@ def test_a_limit_is_where_ctcae_puts_it(line: str, version: str) -> None:
     assert found == expected
 
 
+@pytest.mark.parametrize("line", FOUR, ids=lambda line: "-".join(line.split("|")[0].split()))
+def test_a_limit_of_v4_is_where_its_text_puts_it(line: str) -> None:
+    """v4.03: liver values by ULN alone, creatinine also above baseline, hemoglobin above the higher of the two."""
+    _, expected, found = _spans(line, "4.03")
+
+    assert found == expected
+
+
 @pytest.mark.parametrize(("line", "lower", "higher"), [
     ("sodium mmol/L 135 145 - | Hyponatremia 129.5:{} 124.5:{} | =", ("1", "2/3"), ("2/3", "3")),
     ("alt U/L 0 40 80 | Alanine_aminotransferase_increased 80:0 81:{} 119:{} | =", ("0", "0"), ("1", "1")),
@@ -78,16 +91,16 @@ def test_a_high_baseline_beyond_5_uln_leaves_a_gap_in_v6() -> None:
     assert _spans(line.format(3), "6.0", v5_gap_rule="higher")[2] == {"700": "3"}
 
 
-@pytest.mark.parametrize("version", ["5.0", "6.0"])
+@pytest.mark.parametrize("version", ["4.03", "5.0", "6.0"])
 def test_every_limit_belongs_to_a_grade_that_exists(version: str) -> None:
     """A row of criteria-vX.csv names a term of vX.csv and a grade that the term has, and every row is tested above."""
     terms = study()[0].terms
     rows = terms[f"criteria {version}"].values()
 
     assert [row for row in rows if row["grade"] not in terms[f"ctcae {version}"][row["term"]]["grades"].split()] == []
-    place = 1 if version == "5.0" else 2
+    place = 2 if version == "6.0" else 1
     tested = set()
-    for line in LINES:
+    for line in FOUR if version == "4.03" else LINES:
         parts = [part.split() for part in line.split("|")]
         told = parts[1] if parts[place] == ["="] else parts[place]
         tested.add((parts[0][0], told[0].replace("_", " ")))
