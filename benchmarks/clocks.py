@@ -22,16 +22,22 @@ class Clock:
         return time.process_time() + (self._of_server() if self.server is not None else 0.0)
 
     def _of_server(self) -> float:
-        """Of the postmaster, its ended children, and those that run."""
-        ticks = sum(int(text) for text in _stat(Path(f"/proc/{self.server}"))[11:15])
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                fields = _stat(process)
-            except OSError:
-                continue
-            if fields[1] == str(self.server):
-                ticks += int(fields[11]) + int(fields[12])
-        return ticks / TICKS
+        """Of the postmaster, its ended children, and those that run; one that ends meanwhile counts once."""
+        while True:
+            ended = self._of_postmaster()
+            running = 0
+            for process in Path("/proc").glob("[0-9]*"):
+                try:
+                    fields = _stat(process)
+                except OSError:
+                    continue
+                if fields[1] == str(self.server):
+                    running += int(fields[11]) + int(fields[12])
+            if self._of_postmaster() == ended:
+                return (ended + running) / TICKS
+
+    def _of_postmaster(self) -> int:
+        return sum(int(text) for text in _stat(Path(f"/proc/{self.server}"))[11:15])
 
 
 class Stopwatch:

@@ -106,9 +106,9 @@ def missing(connection: Connection, intake: Intake, full: dict[str, Asked]) -> N
         heads = vault.heads(hospital, type, waiting.get(type, ()))
         absent = {id: head.patient for id, head in heads.items() if head.patient is not None}
         asked, known = full.get(type, Asked(whole=False)), 0
-        for id, patient in vault.ids_of_patients(hospital, type) if asked.whole else ():
-            known += patient in asked.patients
-            if patient in asked.patients and hash(id) not in asked.ids:
+        for id, patient in vault.ids_of_patients(hospital, type, asked.patients) if asked.whole else ():
+            known += 1
+            if hash(id) not in asked.ids:
                 absent[id] = patient
         look_again(connection, intake, type, Known(sorted(absent.items()), known, searched=asked.whole))
 
@@ -129,10 +129,10 @@ def reread(connection: Connection, intake: Intake, patients: frozenset[str]) -> 
     for type in plan.clinical_types(hospital):
         if type in first or now - before[type].at < every:
             continue
-        count = sum(patient in patients for _, patient in vault.ids_of_patients(hospital.id, type))
+        count = sum(1 for _ in vault.ids_of_patients(hospital.id, type, patients))
         _reconcile(connection, intake, type, (patients, count))
-        mine = (one for one in vault.ids_of_patients(hospital.id, type) if one[1] in patients)
-        gone = [id for id, patient in vault.ids_of_patients(hospital.id, type, deleted=True) if patient in patients]
+        mine = vault.ids_of_patients(hospital.id, type, patients)
+        gone = [id for id, _ in vault.ids_of_patients(hospital.id, type, patients, deleted=True)]
         whole = look_again(connection, intake, type, Known(mine, count), patients)
         for reading in read.read_many(connection, type, gone):
             intake.page(reading.page, members_only(reading.page.entries, patients))

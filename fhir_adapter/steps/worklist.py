@@ -29,7 +29,7 @@ def refresh(work: Workspace, lease: Lease, subjects: Collection[str] | None = No
     new = {one["key"] for one in conflicts} - set(known)
     if new:
         work.vault.notice(new, work.clock())
-    rows = _rows(work, conflicts, keys, subjects)
+    rows = _rows(work, conflicts, keys, subjects) if conflicts else {}
     changed = [row for key, row in rows.items() if work.trial.tuple_of("worklist", row) != known.get(key)]
     gone = sorted(set(known) - set(rows))
     if changed or gone:

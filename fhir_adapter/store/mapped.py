@@ -5,14 +5,13 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from fhir_adapter.core.conflicts import Doubt, Standing
-from fhir_adapter.core.facts import Fact
 from fhir_adapter.core.problems import Problem
 from fhir_adapter.store.batches import MappedRecord, Place
 from fhir_adapter.store.instants import as_json, cleaned
 from fhir_adapter.store.opened_trial import OpenTrial, clean_row, clean_rows, require_fence
 from fhir_adapter.store.records import Lease
 from fhir_adapter.store.transaction import Transaction
-from fhir_adapter.store.trial_tables import FactRows
+from fhir_adapter.store.trial_tables import fact_rows
 
 _PAIR = ("resource", "ordinal")
 
@@ -136,16 +135,12 @@ class MappedFacts(OpenTrial):
 
     def _fact_rows(self, batch: Sequence[MappedRecord]) -> dict[str, list[tuple[Any, ...]]]:
         text = self.database.backend == "sqlite"
-        makers: dict[type[Fact], FactRows] = {}
         rows: dict[str, list[tuple[Any, ...]]] = {}
         for record in batch:
             standing = Standing.CURRENT.value if record.is_head else Standing.SUPERSEDED.value
             for table, key, fact in record.facts:
-                maker = makers.get(type(fact))
-                if maker is None:
-                    maker = makers[type(fact)] = FactRows(type(fact), decimals_as_text=text)
                 head = (key, record.subject, record.hospital, record.resource, record.ordinal)
-                rows.setdefault(table, []).append(maker.row(head, standing, fact))
+                rows.setdefault(table, []).append(fact_rows(type(fact), text).row(head, standing, fact))
         return {table: clean_rows(found) for table, found in rows.items()}
 
 

@@ -158,7 +158,7 @@ class Raw(OpenVault):
             LeaseHeld: the lease is no longer ours.
         """
         kept, unstorable = _storable(page.kept)
-        keys = [self.key(hospital, item.entry.type, item.entry.id) for item in kept]
+        keys = [self.record_key(hospital, item.entry.type, item.entry.id) for item in kept]
         seen = self._seen.setdefault(page.run, Marks())
         with self.database.writing() as transaction:
             require_lease(transaction, lease, now)
@@ -200,7 +200,7 @@ class Raw(OpenVault):
 
     def heads(self, hospital: str, resource_type: str, ids: Collection[str]) -> dict[str, Head]:
         """The newest versions of records by the hospital's ids, without bodies; ids that are not kept are left out."""
-        by_key = {self.key(hospital, resource_type, fhir_id): fhir_id for fhir_id in ids}
+        by_key = {self.record_key(hospital, resource_type, fhir_id): fhir_id for fhir_id in ids}
         with self.database.reading() as transaction:
             return {by_key[row[0]]: Head(key=row[0], patient=row[4], ordinal=row[5], kind=row[7], version_id=row[8],
                                          last_updated=row[9], sha256=row[10])
@@ -215,20 +215,18 @@ class Raw(OpenVault):
         with self.database.reading() as transaction:
             return sorted(row[0] for row in transaction.rows(sql, values))
 
-    def ids_of_patients(self, hospital: str, resource_type: str, *, deleted: bool = False) -> Iterator[tuple[str, str]]:
-        """Id and patient of a type's records that belong to a patient, some patients at a time.
+    def ids_of_patients(self, hospital: str, resource_type: str, patients: Collection[str], *, deleted: bool = False
+                        ) -> Iterator[tuple[str, str]]:
+        """Id and patient of a type's records that belong to these patients, some patients at a time.
 
         With `deleted` those instead that a reading found to be gone: no history or export has told of them.
         """
         kinds = "kind = 'deleted' AND last_updated = ''" if deleted else "kind <> 'deleted'"
         sql = f"SELECT fhir_id, patient FROM resource WHERE hospital = ? AND type = ? AND {kinds} AND patient IN (?)"
-        with self.database.reading() as transaction:
-            patients = [row[0] for row in transaction.rows(
-                "SELECT DISTINCT patient FROM resource WHERE hospital = ? AND patient IS NOT NULL ORDER BY patient",
-                (hospital,))]
-        for start in range(0, len(patients), PATIENTS):
+        named = sorted(patients)
+        for start in range(0, len(named), PATIENTS):
             with self.database.reading() as transaction:
-                some = patients[start : start + PATIENTS]
+                some = named[start : start + PATIENTS]
                 found = sorted((row[0], row[1]) for row in transaction.rows_in(sql, some, (hospital, resource_type)))
             yield from found
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, cast
 
@@ -107,6 +107,12 @@ class FactRows:
             if values[place] is not None:
                 values[place] = str(values[place])
         return (*head, *values[:2], standing, None, *values[2:])
+
+
+@cache
+def fact_rows(fact: type[Fact], decimals_as_text: bool) -> FactRows:
+    """How facts of a Struct become rows; found out once."""
+    return FactRows(fact, decimals_as_text=decimals_as_text)
 
 
 @lru_cache(maxsize=16_384)
