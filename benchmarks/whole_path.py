@@ -96,6 +96,8 @@ def _round(hall: Hall, place: Place, times: Times) -> None:
             hall.answers.met.clear()
             with Stopwatch(place.clock) as watch:
                 _pulled_and_mapped(work)
+                work.vault.database.close()  # what SQLite has still to move out of its log counts, as for the floor
+                work.trial.database.close()
             pages = hall.answers.pages()
             times.ours.append(watch.cpu)
             times.wall.append(watch.wall)
