@@ -1,6 +1,8 @@
 """The words of the review desk: roles, rights, who may settle what."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -71,6 +73,9 @@ BY_TOKEN = (Role.SERVICE, Role.VIEWER, Role.MAPPER, Role.REVIEWER)
 OF_THE_STUDY = frozenset({_R.RESULTS, _R.LOCK})
 """Rights over figures of all hospitals together: an account that sees some hospitals alone has none of them."""
 
+UNBLINDING = frozenset({_R.RAW, _R.RESULTS, _R.LOCK, _R.AUDIT})
+"""Rights by which a reader of scans could see what another reader read: no reader has them."""
+
 OWN_HOSPITALS = frozenset({Role.COORDINATOR, Role.INVESTIGATOR})
 """Roles that see the hospitals of their account alone; for others, an account without hospitals sees all."""
 
@@ -93,6 +98,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         """Whether this account has a right."""
         if right in (Right.ANYONE, Right.SIGNED_IN):
             return True
+        if self.reads_as and right in UNBLINDING:
+            return False
         if right is Right.RAW:
             return self.sees_raw and Right.READ in GRANTS[self.role]
         if right in OF_THE_STUDY and self.scope is not None:
@@ -104,6 +111,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         if self.role is Role.MAPPER:
             return of_code
         return SETTLES.get(self.role) is kind.owner
+
+    def blind_to(self, fact: Mapping[str, Any]) -> bool:
+        """Whether a fact is a reading that another reader made: readers see their own alone, before and after both
+        are in (only whoever adjudicates a conflict of two others sees both: `steps/showing.py`)."""
+        return bool(self.reads_as) and "performer" in fact and fact["performer"] not in self.reads_as
 
     @property
     def scope(self) -> tuple[str, ...] | None:

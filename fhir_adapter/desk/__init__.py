@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 
 from fhir_adapter import flow
+from fhir_adapter.core.conflicts import Owner
 from fhir_adapter.core.desk import Account, Right, Role
 from fhir_adapter.core.errors import AdapterError, Forbidden, UsageError
 from fhir_adapter.core.study import Review
-from fhir_adapter.review.kinds import KINDS
+from fhir_adapter.review.kinds import BY_NAME, KINDS
 from fhir_adapter.steps import accounts, cleaning, desking, previewing, seeing_source, showing, timeline
 from fhir_adapter.steps.accounts import by_account
 from fhir_adapter.steps.cleaning import Cleanliness
@@ -205,7 +206,11 @@ def fingerprint(work: Workspace, key: str) -> str:
 
 def preview(work: Workspace, viewer: Account, wish: Wish) -> Preview:
     """What a decision would change downstream; nothing is written."""
-    showing.find(work, wish.conflict, viewer)
+    row = showing.find(work, wish.conflict, viewer)
+    kind = BY_NAME[row.kind]
+    adjudicates = kind.owner is Owner.ADJUDICATOR and viewer.settles(kind)
+    if viewer.reads_as and (not adjudicates or showing.blinded(work, wish.conflict, kind, viewer)):
+        raise UsageError("A preview shows what rests on other readers' readings; readers of scans do not see it.")
     return previewing.preview(work, Choice(conflict=wish.conflict, choice=wish.choice, value=wish.value,
                                            reason=wish.reason, by=viewer.name))
 

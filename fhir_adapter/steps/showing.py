@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from fhir_adapter.core.conflicts import ConflictKind, Decision
+from fhir_adapter.core.conflicts import ConflictKind, Decision, Owner
 from fhir_adapter.core.desk import Account
 from fhir_adapter.core.errors import UsageError
 from fhir_adapter.review.kinds import BY_NAME, CODE_KINDS
@@ -99,7 +99,11 @@ def show(work: Workspace, key: str, viewer: Account) -> Shown:
         raise UsageError("There is no such conflict (any more).")
     kind = BY_NAME[row.kind]
     decisions = work.vault.decisions_about(key)
-    sides = _sides(work, key, viewer)
+    hidden = blinded(work, key, kind, viewer)
+    sides = _sides(work, key, viewer, hidden)
+    if hidden:
+        return Shown(row=row, kind=kind, fingerprint="", values=(), scope=(), sides=sides, decisions=(), in_force=None,
+                     remarks=(), queries=(), proposals=(), signatures=(), suggestions=(), settles=False)
     content = content_of(work, key)
     made = work.vault.signatures([f"decision {one.number}" for one in decisions])
     values, scope = (tuple(str(one) for one in json.loads(conflict[name])) for name in ("values_text", "scope"))
@@ -111,6 +115,17 @@ def show(work: Workspace, key: str, viewer: Account) -> Shown:
         signatures=tuple((one, one.content == content) for one in made),
         suggestions=tuple(suggestions(work.study.concepts, _words(work, conflict["scope"]))) if _is_code(row) else (),
         settles=viewer.settles(kind, of_code=row.kind in CODE_KINDS))
+
+
+def blinded(work: Workspace, key: str, kind: ConflictKind, viewer: Account) -> bool:
+    """Whether a conflict is about readings that this reader must not see: those of others, unless neither is theirs
+    and they adjudicate. Of such a conflict a reader sees no value, decision, comment or query."""
+    if not viewer.reads_as:
+        return False
+    facts = [fact for item in items_of(work, key) for fact in _facts(work, item["table_name"], [item["fact_key"]])]
+    if kind.owner is Owner.ADJUDICATOR and viewer.settles(kind):
+        return any(fact.get("performer") in viewer.reads_as for fact in facts)
+    return any(viewer.blind_to(fact) for fact in facts)
 
 
 def _is_code(row: WorkRow) -> bool:
@@ -153,8 +168,8 @@ def _facts(work: Workspace, table: str, keys: Iterable[str]) -> list[dict[str, A
     return work.trial.rows(table, "fact_key", list(keys)) if table else []
 
 
-def _sides(work: Workspace, key: str, viewer: Account) -> tuple[Side, ...]:
-    """Both sides; of other hospitals' records, somebody of one hospital sees only that they are there."""
+def _sides(work: Workspace, key: str, viewer: Account, hidden: bool) -> tuple[Side, ...]:
+    """Both sides; of other hospitals' records, and (`hidden`) of other readers' readings, only that they are there."""
     items = items_of(work, key)
     origins = {one["resource"]: one for one in work.trial.rows(
         "origin", "resource", sorted({item["resource"] for item in items if item["resource"]})) if one["is_head"]}
@@ -162,6 +177,7 @@ def _sides(work: Workspace, key: str, viewer: Account) -> tuple[Side, ...]:
     for item in items:
         mine = viewer.scope is None or item["hospital"] in viewer.scope
         fact = next(iter(_facts(work, item["table_name"], [item["fact_key"]])), None) if mine else None
+        fact = None if hidden and fact is not None and viewer.blind_to(fact) else fact
         origin = origins.get(item["resource"], {})
         sides.append(Side(
             number=item["number"], hospital=item["hospital"], table=item["table_name"], fact_key=item["fact_key"],
@@ -220,7 +236,8 @@ def record(work: Workspace, resource: str, viewer: Account) -> Record:
     if not origins or (viewer.scope is not None and origins[0]["hospital"] not in viewer.scope):
         raise UsageError("There is no such record.")
     facts = [(table, int(row["ordinal"]), row["element"], row["standing"], cells(row))
-             for table in work.trial.tables.facts for row in work.trial.rows(table, "resource", [resource])]
+             for table in work.trial.tables.facts for row in work.trial.rows(table, "resource", [resource])
+             if not viewer.blind_to(row)]
     return Record(
         resource=resource, hospital=origins[0]["hospital"], type=origins[0]["type"],
         subject=origins[0]["subject"] or "", facts=tuple(sorted(facts, key=lambda one: (-one[1], one[0], one[2]))),

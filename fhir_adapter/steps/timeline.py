@@ -79,6 +79,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
 _TABLES = ("drug_administration", "radiotherapy", "response_assessment", "adverse_event", "vital_status",
            "anticancer_therapy", "lab_result")
 _CONCLUSIONS = ("time_to_event", "best_response", "time_point", "baseline", "population", "exposure", "lab_toxicity")
+_FROM_READINGS = ("time_to_event", "best_response", "time_point")
 
 
 def course(work: Workspace, subject: str, viewer: Account) -> Course:
@@ -91,11 +92,16 @@ def course(work: Workspace, subject: str, viewer: Account) -> Course:
     if viewer.scope is not None:
         facts = {name: frame[frame.hospital.isin([*viewer.scope, "decision"])] for name, frame in facts.items()}
     concluded = work.trial.frames(_CONCLUSIONS, [subject])
+    if viewer.reads_as:
+        facts = {name: frame[frame.performer.isin(viewer.reads_as)] if "performer" in frame.columns else frame
+                 for name, frame in facts.items()}
     dated = [(track, label, look, row, begin, end) for track, label, look, row, begin, end in _dated(facts, concluded)]
     start = _start(concluded, [begin for *_, begin, _ in dated])
     marks = tuple(sorted((_mark(one, start) for one in dated), key=lambda mark: (mark.track, mark.day, mark.label)))
     conflicts = tuple(row for row in work.trial.listed_conflicts(Filter(subject=subject, state="all"), None, 200)
                       if visible(row, viewer))
+    if viewer.reads_as:  # what rests on everybody's readings would tell a reader those of the others
+        concluded |= {name: concluded[name].iloc[:0] for name in _FROM_READINGS}
     points = tuple(_points(concluded["time_point"], start))
     days = [0, *(mark.day for mark in marks), *(mark.last for mark in marks)]
     return Course(
