@@ -178,10 +178,31 @@ def radiotherapy_role(start: str, option: str) -> Cells:
     return told(one(derived, "treatment", "role", kind="radiotherapy"))
 
 
+def exposure(drug: str, doses: str) -> Cells:
+    """The exposure to one drug."""
+    lines = []
+    for span, amount in (dose.split() for dose in doses.split(", ")):
+        first, _, last = span.partition("..")
+        lines += [f"{drug} {on(day)} {amount}" for day in range(int(first), int(last or first) + 1)]
+    derived = conclude(table("drug_administration", "\n".join(["drug start_date dose_mg", *lines])))
+    return told(*one(derived, "exposure", "doses", "total_mg", "duration_days", "relative_intensity", "dose_percent",
+                     treatment=drug))
+
+
+def response_duration(scans: str, therapy: str, option: str) -> Cells:
+    """TTR, and DOR under both rules."""
+    new = table("anticancer_therapy", f"therapy start_date\ndabrafenib {on(therapy)}") if therapy else {}
+    derived = conclude(treated(), baseline_scan(), reported(scans), new, rules=ruled(option))
+    found = [next(iter(rows(derived, "time_to_event", "days", "status", endpoint=endpoint, rule=rule)), (None, None))
+             for endpoint, rule in (("TTR", ""), ("DOR", "treatment_policy"), ("DOR", "table_a"))]
+    return told(found[0][0], *found[1], *found[2])
+
+
 PROVED: dict[str, Callable[..., Cells]] = {
     "response_source": response_source, "time_points": time_points, "clocks": clocks,
     "survival_median": survival_median, "survival_limits": survival_limits, "landmark": landmark,
     "response_rates": response_rates, "relatedness": relatedness, "lab_options": lab_options,
     "radiotherapy_effect": radiotherapy_effect, "radiotherapy_role": radiotherapy_role,
+    "exposure": exposure, "response_duration": response_duration,
 }
 """Who proves which file."""
