@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 StudyOption = Annotated[Path, typer.Option("--study", help="The study folder (mappings/ and sync/).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
-ByOption = Annotated[str, typer.Option("--by", help="Who decides: a name in [people] of settings.toml.")]
+ByOption = Annotated[str, typer.Option("--by", help="Who decides: a name under `people` in settings.toml.")]
 HospitalsArgument = Annotated[list[str] | None, typer.Argument(help="Hospitals of the study; none means all.")]
 class Level(StrEnum):
     """What `--log-level` takes."""

@@ -51,7 +51,7 @@ def withdraw(
 def erase(
     subject: SubjectArgument,
     by: ByOption,
-    countersigned: Annotated[str, typer.Option("--countersigned-by", help="A second person, in [people] too.")],
+    countersigned: Annotated[str, typer.Option("--countersigned-by", help="A second person, under `people` too.")],
     reason: ReasonOption,
     sure: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,
     study: StudyOption = HERE,

@@ -48,3 +48,9 @@ def test_no_word_at_all_shows_the_help() -> None:
 def test_wrong_words_are_usage_errors(words: tuple[str, ...]) -> None:
     """An unknown command or option, or a missing word: exit code 2."""
     assert run(*words).code == 2
+
+
+def test_help_says_where_people_stand() -> None:
+    """A table's name in brackets would be taken for markup, and vanish from the screen."""
+    assert "people" in run("cut", "create", "--help").out
+    assert "people" in run("subjects", "erase", "--help").out
