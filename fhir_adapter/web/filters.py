@@ -41,7 +41,7 @@ def read(given: Mapping[str, str], now: datetime, spans: Mapping[int, tuple[str,
     state = fields["state"] or "todo"
     if state not in STATES or fields["severity"] not in ("", "blocking", "not blocking"):
         raise UsageError("The address asks for a state or severity that there is not.")
-    if not (fields["days"] or "0").isdecimal() or not (fields["run"] or "0").isdecimal():
+    if any(not (fields[name] or "0").isdecimal() or len(fields[name]) > 9 for name in ("days", "run")):
         raise UsageError("`days` and `run` are numbers.")
     since = before = ""
     if fields["days"]:
@@ -63,6 +63,6 @@ def _printable(text: str) -> str:
 def place(text: str) -> tuple[int, str] | None:
     """Where a page begins, as it stands in an address (`-1000001.KEY`); None for the first page."""
     number, dot, key = text.partition(".")
-    if not dot or not number.lstrip("-").isdigit() or not key.isalnum():
+    if not dot or not number.removeprefix("-").isdecimal() or not key.isalnum():
         return None
     return int(number[:18]), key[:64]

@@ -58,8 +58,10 @@ class Shield:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if _name(headers.get("host", "")) not in self.hosts:
             await _refuse(guarded, 421, "This desk does not answer to that host name.")
-        elif not headers.get("content-length", "0").isdigit() or int(headers.get("content-length", "0")) > MOST_BYTES:
+        elif not headers.get("content-length", "0").isdecimal() or int(headers.get("content-length", "0")) > MOST_BYTES:
             await _refuse(guarded, 413, "That is too large.")
+        elif "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+            await _refuse(guarded, 400, "An address holds no NUL.")
         else:
             await self.app(scope, _limited(receive), guarded)
 

@@ -54,7 +54,8 @@ def _wish(key: str, given: dict[str, Any]) -> Wish:
     value = next((str(given[name]) for name in TAKES.get(choice, ()) if given.get(name)), "")
     seen = str(given.get("seen", "0"))
     return Wish(conflict=key, choice=choice, value=value.strip(), reason=str(given.get("reason", ""))[:4000],
-                seen=int(seen) if seen.isdigit() else 0, fingerprint=str(given.get("fingerprint", "")),
+                seen=int(seen) if seen.isdecimal() and len(seen) < 10 else 0,
+                fingerprint=str(given.get("fingerprint", "")),
                 source=str(given.get("source", ""))[:1000], password=str(given.get("password", ""))[:1000],
                 meaning=str(given.get("meaning", ""))[:400], everywhere=given.get("scope") == "study",
                 near=str(given.get("scope", "")) if "=" in str(given.get("scope", "")) else "")
