@@ -4,6 +4,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 from heapq import merge
+from itertools import islice
 
 BLOCK = 16384
 """So many marks are held as a set before they become a sorted block."""
@@ -31,20 +32,22 @@ class Marks:
 
     def add(self, mark: int) -> None:
         """Takes note of a mark; one that was met before changes nothing."""
-        if mark in self:
-            return
-        self._new.add(mark)
-        if len(self._new) >= BLOCK:
-            block = array("q", sorted(self._new))
-            self._new = set()
-            while self._blocks and len(self._blocks[-1]) <= len(block):
-                block = array("q", merge(self._blocks.pop(), block))
-            self._blocks.append(block)
+        self.update((mark,))
 
     def update(self, marks: Iterable[int]) -> None:
-        """Takes note of several."""
-        for mark in marks:
-            self.add(mark)
+        """Takes note of several, never of more than a block's at once."""
+        coming = iter(marks)
+        while some := set(islice(coming, BLOCK)):
+            self._new |= {mark for mark in some if mark not in self} if self._blocks else some
+            if len(self._new) >= BLOCK:
+                self._lay_down()
+
+    def _lay_down(self) -> None:
+        block = array("q", sorted(self._new))
+        self._new = set()
+        while self._blocks and len(self._blocks[-1]) <= len(block):
+            block = array("q", merge(self._blocks.pop(), block))
+        self._blocks.append(block)
 
     def joined(self, other: "Marks") -> "Marks":
         """The marks of both."""
