@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -111,15 +112,20 @@ def import_mappings(work: Workspace, path: Path | None) -> dict[str, int]:
 
 
 def write_changes(folder: Path, changes: Iterable[Change]) -> dict[str, int]:
-    """Writes changes into the lists' files; how many rows of each list changed."""
+    """Writes changes into the lists' files; how many rows of each list changed.
+
+    Every new file is written whole in a folder beside the lists before the first takes the place of an old one. Who is
+    killed leaves each list whole, as it was or as it shall be; the same import once more brings the rest.
+    """
     by_list: dict[str, list[ConceptRow]] = {}
     for one in changes:
         by_list.setdefault(one.list, []).append(one.after)
-    for name, rows in by_list.items():
-        target = _file(folder, name)
-        fresh = target.with_suffix(".new.csv")
-        workbook.write(fresh, [(name, COLUMNS, map(_cells, _merged(_listed(folder, name), rows)))])
-        fresh.replace(target)
+    with TemporaryDirectory(dir=folder, prefix=".fresh-") as fresh:
+        for name, rows in by_list.items():
+            workbook.write(Path(fresh) / f"{name}.csv",
+                           [(name, COLUMNS, map(_cells, _merged(_listed(folder, name), rows)))])
+        for name in by_list:
+            (Path(fresh) / f"{name}.csv").replace(_file(folder, name))
     return {name: len(rows) for name, rows in by_list.items()}
 
 

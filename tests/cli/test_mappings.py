@@ -2,6 +2,9 @@
 
 import csv
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +149,48 @@ def test_what_a_concept_map_cannot_mean_is_refused(change: dict[str, Any], said:
 
     assert lists == {}
     assert said in errors[0]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from fhir_adapter.core.concepts import ConceptRow, Relationship
+from fhir_adapter.steps import exchanging
+from fhir_adapter.wire import workbook
+
+def dying(own, left):
+    def step(*given):
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left.pop()
+        return own(*given)
+    return step
+
+home, at, where = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+if where == "write":
+    exchanging.workbook.write = dying(workbook.write, [0] * at)
+elif where == "replace":
+    Path.replace = dying(Path.replace, [0] * at)
+row = ConceptRow(system="urn:x", code="new", display="", concept="", relationship=Relationship.UNMATCHED)
+exchanging.write_changes(home, [exchanging.Change(list=name, before=None, after=row) for name in sys.argv[4:]])
+"""
+
+
+@pytest.mark.parametrize(("where", "at"), [("write", 1), ("replace", 1)])
+def test_a_killed_import_leaves_every_list_whole(tmp_path: Path, where: str, at: int) -> None:
+    """Killed between two files: each list is the old or the new one, no part counts; once more, and all are new."""
+    for name in ("mappings", "sync"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    before, names = _rows(tmp_path), sorted(_rows(tmp_path))[:3]
+    digest = studies.digest_of(tmp_path / "mappings")
+
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(at), where, *names], check=False)
+
+    after = _rows(tmp_path)
+    assert killed.returncode == -signal.SIGKILL
+    assert after.keys() == before.keys()
+    renamed = at if where == "replace" else 0
+    assert [len(after[name]) - len(before[name]) for name in names] == [1] * renamed + [0] * (3 - renamed)
+    assert (studies.digest_of(tmp_path / "mappings") == digest) is (renamed == 0)
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), "0", "nowhere", *names], check=True)
+    assert [len(_rows(tmp_path)[name]) - len(before[name]) for name in names] == [1, 1, 1]

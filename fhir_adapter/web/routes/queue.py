@@ -15,7 +15,7 @@ from fhir_adapter.web.pages import allowed, back, page
 
 router = APIRouter()
 
-SIZE = 50
+SIZE = 25
 
 
 def asked_of(request: Request, viewer: Viewing) -> Asked:
