@@ -17,7 +17,7 @@ from fhir_adapter.web import filters, shapes
 from fhir_adapter.web.guard import Viewing
 
 _DETAILS = {
-    400: "the body cannot be read",
+    400: "the address or the body cannot be read",
     401: "no token, or one that has ended or is revoked", 403: "the token's role does not allow this",
     404: "there is none, or none that this account may see", 409: "somebody has decided meanwhile: look again",
     413: "the body is too large", 422: "a value is missing or is not what it should be",
@@ -29,7 +29,7 @@ def _refusals(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: {"model": shapes.Refusal, "description": _DETAILS[code]} for code in sorted(codes)}
 
 
-_ALWAYS = (401, 403, 413, 422, 429, 503)
+_ALWAYS = (400, 401, 403, 413, 422, 429, 503)
 open_router = APIRouter(prefix="/api/v1", tags=["programs"])
 router = APIRouter(prefix="/api/v1", tags=["programs"], responses=_refusals(*_ALWAYS),
                    dependencies=[Depends(HTTPBearer(auto_error=False, description="fhir-adapter users token NAME"))])
@@ -77,7 +77,7 @@ def conflict(request: Request, key: KeyPath, viewer: Viewing) -> shapes.Conflict
     return _whole(desk.conflict(request.app.state.work, key, viewer))
 
 
-@router.post("/conflicts/{key}/decisions", status_code=201, responses=_refusals(400, 404, 409))
+@router.post("/conflicts/{key}/decisions", status_code=201, responses=_refusals(404, 409))
 def decide(request: Request, key: KeyPath, viewer: Viewing, wanted: shapes.Decide) -> shapes.Made:
     """Signs a decision, or proposes it where a second person must agree."""
     wish = Wish(conflict=key, choice=wanted.choice, value=wanted.value.strip(), reason=wanted.reason, seen=wanted.seen,
@@ -85,7 +85,7 @@ def decide(request: Request, key: KeyPath, viewer: Viewing, wanted: shapes.Decid
     return _made(desk.decide(request.app.state.work, viewer, wish))
 
 
-@router.post("/decisions/{number}/undo", status_code=201, responses=_refusals(400, 404, 409))
+@router.post("/decisions/{number}/undo", status_code=201, responses=_refusals(404, 409))
 def undo(request: Request, number: NumberPath, viewer: Viewing, wanted: shapes.TakeBack) -> shapes.Made:
     """Takes a decision back by another one."""
     return _made(desk.undo(request.app.state.work, viewer, number, wanted.reason))
