@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.responses import JSONResponse
+
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -61,7 +63,7 @@ class Shield:
         elif not headers.get("content-length", "0").isdecimal() or int(headers.get("content-length", "0")) > MOST_BYTES:
             await _refuse(guarded, 413, "That is too large.")
         elif "\x00" in scope["path"] or b"%00" in scope["query_string"]:
-            await _refuse(guarded, 400, "An address holds no NUL.")
+            await JSONResponse({"detail": "An address holds no NUL."}, 400)(scope, receive, guarded)
         else:
             await self.app(scope, _limited(receive), guarded)
 
