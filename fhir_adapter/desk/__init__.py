@@ -198,9 +198,10 @@ def record(work: Workspace, resource: str, viewer: Account) -> Record:
     return showing.record(work, resource, viewer)
 
 
-def fingerprint(work: Workspace, key: str) -> str:
-    """What stands for the values in dispute now."""
-    found = work.trial.conflict_row(key)
+def fingerprint(work: Workspace, key: str, viewer: Account) -> str:
+    """What stands for the values in dispute now; empty for a reader of scans who must not see them."""
+    kind = BY_NAME[showing.find(work, key, viewer).kind]
+    found = None if showing.blinded(work, key, kind, viewer) else work.trial.conflict_row(key)
     return str(found["fingerprint"]) if found else ""
 
 

@@ -114,16 +114,19 @@ def _program(request: Request, right: Right) -> Visitor:
 
 
 async def _refuse_forged(request: Request, found: Visitor | None) -> None:
-    """A change comes from our own page, and carries what only our page knows."""
+    """A change comes from our own page, and carries what only our page knows; a text with NUL comes from no page."""
     whence = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
     ours = f"{request.url.scheme}://{request.headers.get('host', '')}"
     if (whence is not None and whence not in ("same-origin", "none")) or (origin not in (None, "null", ours)):
         raise HTTPException(403, "That form does not come from this desk.")
     expected = found.token if found is not None else request.cookies.get(BEFORE, "")
-    given = request.headers.get(HEADER) or str((await request.form()).get(TOKEN, ""))
+    form = await request.form()
+    given = request.headers.get(HEADER) or str(form.get(TOKEN, ""))
     if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
         raise HTTPException(403, "The page has grown old, or the form is not ours: load it again.")
+    if any("\x00" in value for value in form.values() if isinstance(value, str)):  # PostgreSQL keeps none
+        raise HTTPException(400, "A field holds a NUL, which no keyboard writes: type it again.")
 
 
 def new_token() -> str:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -57,15 +57,23 @@ class Shield:
                     if name.encode() not in known)]
             await send(message)
 
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        if _name(headers.get("host", "")) not in self.hosts:
-            await _refuse(guarded, 421, "This desk does not answer to that host name.")
-        elif not headers.get("content-length", "0").isdecimal() or int(headers.get("content-length", "0")) > MOST_BYTES:
-            await _refuse(guarded, 413, "That is too large.")
-        elif "\x00" in scope["path"] or b"%00" in scope["query_string"]:
-            await JSONResponse({"detail": "An address holds no NUL."}, 400)(scope, receive, guarded)
-        else:
+        refused = self._refused(scope)
+        if refused is None:
             await self.app(scope, _limited(receive), guarded)
+        else:
+            await _answer(scope, *refused)(scope, receive, guarded)
+
+    def _refused(self, scope: Scope) -> tuple[int, str] | None:
+        """Status and words for a request that goes no further."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        length = headers.get("content-length", "0")
+        if _name(headers.get("host", "")) not in self.hosts:
+            return 421, "This desk does not answer to that host name."
+        if not length.isdecimal() or len(length) > 18 or int(length) > MOST_BYTES:
+            return 413, "That is too large."
+        if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+            return 400, "An address holds no NUL."
+        return None
 
 
 def _name(host: str) -> str:
@@ -85,7 +93,8 @@ def _limited(receive: Receive) -> Receive:
     return limited
 
 
-async def _refuse(send: Send, status: int, words: str) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": words.encode()})
+def _answer(scope: Scope, status: int, words: str) -> Response:
+    """In the shape that the address promises: JSON to programs, else text."""
+    if scope["path"].startswith("/api/"):
+        return JSONResponse({"detail": words}, status)
+    return PlainTextResponse(words, status)

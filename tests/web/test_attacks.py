@@ -46,9 +46,9 @@ FORMS = {"/queue/views": {"name": "x", "address": "/queue?x"}, "/queue/assign": 
 
 
 @pytest.mark.parametrize("odd", ["\x00", "\u00b2", "9" * 5000, "\r\nset-cookie: a=b", "=1+1", "\ud800"])
-def test_odd_forms_are_refused_in_words(sqlite_desk: Desk, odd: str) -> None:
+def test_odd_forms_are_refused_in_words(desk: Desk, odd: str) -> None:
     """Each field of the forms in turn."""
-    browser, key, wrong = sqlite_desk.browser("dm"), sqlite_desk.conflict("unit_implausible"), []
+    browser, key, wrong = desk.browser("dm"), desk.conflict("unit_implausible"), []
     for path, fields in FORMS.items():
         for name in fields:
             sent = urlencode({"token": browser.token, **fields, name: odd.encode("utf-8", "surrogatepass")})

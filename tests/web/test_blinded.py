@@ -59,6 +59,7 @@ def planted(sqlite_desk: Desk) -> tuple[Desk, str, str]:
 def _starts(desk: Desk, key: str) -> list[str]:
     subject = desk.work.trial.work_rows([key])[key].subject
     return [f"/conflicts/{key}", f"/conflicts/{key}?choice=confirm&reason=x", f"/conflicts/{key}/row",
+            f"/conflicts/{key}/quick?choice=defer",
             f"/queries/{key}/print", f"/subjects/{subject}", "/queue/file?form=csv&state=all",
             f"/queue?search={CANARY}", "/audit", "/audit/file", f"/audit?search={CANARY}", "/results",
             "/results/figures/waterfall", "/results/figures/swimmer", "/queue?kind=readers_disagree",
@@ -78,6 +79,8 @@ def test_a_reader_finds_no_value_of_another(planted: tuple[Desk, str, str], role
     assert len(pages) > 20
     assert [path for path, text in pages.items() if CANARY in text] == []
     browser.get(f"/conflicts/{key}")
+    stands_for_values = desk.work.trial.rows("conflict", "key", [key])[0]["fingerprint"]
+    assert not [path for path, text in pages.items() if stands_for_values in text]
     assert browser.post(f"/conflicts/{key}/source").status_code == 403
     for one in desk.work.trial.rows("conflict_item", "conflict_key", [key]):
         assert browser.post(f"/records/{one['resource']}/source").status_code == 403

@@ -70,7 +70,7 @@ def quick(request: Request, key: str, viewer: Viewing) -> Response:
     undoing = next((one.number for one in (desk.conflict(work, key, viewer).in_force,) if one), None) \
         if choice == "undo" else None
     return page(request, "quick.html", row=found, choice=choice, undoing=undoing,
-                fingerprint=desk.fingerprint(work, key), whole=not partial(request))
+                fingerprint=desk.fingerprint(work, key, viewer), whole=not partial(request))
 
 
 @router.post("/conflicts/{key}/decide")

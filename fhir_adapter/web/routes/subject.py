@@ -22,7 +22,8 @@ def subjects(request: Request, viewer: Viewing) -> Response:
     """What still stands between each subject and the lock."""
     work = request.app.state.work
     found = desk.cleanliness(work, viewer)
-    return page(request, "subjects.html", subjects=found, between=desk.between(work, viewer, found))
+    return page(request, "subjects.html", subjects=found, between=desk.between(work, viewer, found),
+                locks=allowed(viewer, "POST", "/results/cuts"))
 
 
 @router.get("/subjects/{subject:path}")
