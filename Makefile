@@ -30,7 +30,9 @@ unexport PYTHONPATH PYTHONHOME
 SHELL := /bin/sh
 BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input
-INSTALL_LOCKED = install --quiet --require-hashes --no-build-isolation
+# A lock names everything: nothing is left to resolve. (pip that resolves meets `coverage[toml]` with an unlocked
+# newer `coverage` the day one appears, and refuses the whole lock.) `pip check` proves that nothing is missing.
+INSTALL_LOCKED = install --quiet --require-hashes --no-build-isolation --no-deps
 INSTALL_PROJECT = $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 PYTEST = $(BIN)/python -m pytest
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
@@ -60,6 +62,7 @@ $(VENV)/.runtime: $(VENV)/.made requirements/runtime.lock requirements/build.loc
 	@$(PIP) $(INSTALL_LOCKED) -r requirements/build.lock
 	@$(PIP) $(INSTALL_LOCKED) -r requirements/runtime.lock
 	@$(INSTALL_PROJECT)
+	@$(PIP) check --quiet
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.made requirements/test.lock requirements/build.lock pyproject.toml
@@ -67,6 +70,7 @@ $(VENV)/.test: $(VENV)/.made requirements/test.lock requirements/build.lock pypr
 	@$(PIP) $(INSTALL_LOCKED) -r requirements/build.lock
 	@$(PIP) $(INSTALL_LOCKED) -r requirements/test.lock
 	@$(INSTALL_PROJECT)
+	@$(PIP) check --quiet
 	@touch $@
 
 $(VENV)/.lock: $(VENV)/.made
@@ -77,6 +81,7 @@ $(VENV_REAL)/.made: requirements/real.lock
 	@echo "installing the server by other hands (requirements/real.lock)"
 	@test -x $(VENV_REAL)/bin/python || $(PYTHON) -m venv $(VENV_REAL)
 	@$(VENV_REAL)/bin/python -m pip --disable-pip-version-check --no-input $(INSTALL_LOCKED) -r requirements/real.lock
+	@$(VENV_REAL)/bin/python -m pip --disable-pip-version-check check --quiet
 	@touch $@
 
 install: $(VENV)/.runtime
