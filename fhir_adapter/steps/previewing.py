@@ -60,7 +60,8 @@ def preview(work: Workspace, choice: Choice) -> Preview:
     conflict, new = proposed(work, choice)
     decision = _unsigned(work, new)
     moved = moved_by(work, decision)
-    subjects = _subjects(work, conflict, moved)
+    everybody = _subjects(work, conflict, moved)
+    subjects = _near(work, decision, everybody)
     if moved or decision.kind in CODE_KINDS:
         before = work_out(work, subjects, given(work))
         with _remapped(work, LaidVault(work.vault, [decision], moved), subjects) as laid:
@@ -70,7 +71,25 @@ def preview(work: Workspace, choice: Choice) -> Preview:
         before = work_out(work, subjects, known, shared=False)
         after = work_out(work, subjects, msgspec.structs.replace(known, decisions=[*known.decisions, decision]),
                          shared=False)
-    return _compared(work, conflict, decision.choice, subjects, (before, after))
+    shown = _compared(work, conflict, decision.choice, subjects, (before, after))
+    if subjects == everybody:
+        return shown
+    # The others' records still wait: their conflict stays open.
+    return msgspec.structs.replace(shown, closes=tuple(one for one in shown.closes if one[1] != conflict.key))
+
+
+def _near(work: Workspace, decision: Decision, subjects: list[str]) -> list[str]:
+    """Those of the subjects whom a decision about a code concerns: for one patient or record, that one alone."""
+    value = msgspec.json.decode(decision.value) if decision.kind in CODE_KINDS and decision.value else None
+    if not isinstance(value, dict) or value.get("scope") not in ("patient", "record"):
+        return subjects
+    if value["scope"] == "record":
+        doubts = work.trial.frames(("doubt",), subjects)["doubt"]
+        mine = {one for one in doubts[doubts.resource == value["key"]].subject if one is not None}
+    else:
+        mine = {one.subject for one in work.vault.identities()
+                if work.vault.key(one.hospital, "Patient", one.patient) == value["key"]}
+    return sorted(mine & set(subjects)) or subjects
 
 
 def _unsigned(work: Workspace, new: NewDecision) -> Decision:

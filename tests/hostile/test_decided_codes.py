@@ -92,6 +92,21 @@ def test_for_one_patient_and_their_future_records(own_ward: Open) -> None:
         assert meanings_of(one, later, f"{one.person(2)}-u5") == {later: "platelets"}
 
 
+def test_a_preview_for_one_record_or_patient_looks_at_that_one(own_ward: Open) -> None:
+    """The other subject with the code is not worked out, and the conflict, which their record keeps open, stays."""
+    with own_ward() as one:
+        a, _, _ = planted(one)
+        key, subject = conflict(one).key, f"{one.name.upper()}-1"
+        for whom in (f"@record={one.name}|Observation/{a}", f"@patient={subject}"):
+            shown = flow.preview(one.work, flow.Choice(conflict=key, choice="map_code",
+                                                       value=f"lab_result:hemoglobin{whom}"))
+            assert shown.subjects == (subject,), whom
+            assert key not in {closed for _, closed in shown.closes}, whom
+        wide = flow.preview(one.work, flow.Choice(conflict=key, choice="map_code", value="lab_result:hemoglobin"))
+        assert len(wide.subjects) == 2
+        assert key in {closed for _, closed in wide.closes}
+
+
 def test_the_nearer_decision_goes_first(own_ward: Open) -> None:
     """Record before patient before hospital before study, in whatever order they were signed (DESIGN §7)."""
     with own_ward() as one:
